@@ -1,0 +1,1 @@
+"""Layer 2: pure decisions. No I/O and no clock; `now` is an argument; the stores and the client stand above it."""
