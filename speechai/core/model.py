@@ -95,6 +95,8 @@ class Batch:
     policy: str
     status: BatchStatus
     time_zone: str
+    country: str = "CL"
+    """ISO 3166 alpha-2: whose public holidays close the waves."""
     reason: str | None = None
 
     @property
@@ -136,6 +138,8 @@ class Job:
     last_phone_tried: str | None = None
     call_id: str | None = None
     time_zone: str = "America/Santiago"
+    """The contact's own zone, in which hours and local days are meant."""
+    country: str = "CL"
     variables: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
 

@@ -1,0 +1,103 @@
+"""What becomes of a job after one attempt: done, another try at a time, failed, or suspended.
+
+Enter what Retell said (as an outcome row), the job and the delays; leaves a `NextStep`. The caller writes it. Called
+when a call is finished, when Retell refused it, and when its end was never told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcomes, outcome_of
+from speechai.catalogue.policies import Policy
+from speechai.catalogue.use_cases import UseCase
+from speechai.core.calendar import next_wave
+from speechai.core.model import Batch, CallFacts, Job, JobStatus, Pacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """How long a contact rests after an attempt (the seed's settings)."""
+
+    other: timedelta
+    """RETRY_DELAY_MINUTES."""
+    no_answer: timedelta
+    """NO_ANSWER_RETRY_MINUTES, also after busy and voicemail."""
+    later: timedelta
+    """After a refusal for capacity: no attempt was spent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What is written to the job. `next_attempt_at` only with `pending`; `reason` always says why."""
+
+    status: JobStatus
+    reason: str
+    next_attempt_at: datetime | None = None
+    counts_as_attempt: bool = True
+    retire_phone: bool = False
+    pause_batch: bool = False
+    do_not_call: bool = False
+
+
+def judge(facts: CallFacts | None, use_case: UseCase) -> tuple[OutcomeRow, bool]:
+    """The outcome of a call, and whether it was a success. None stands for a call whose end was never told."""
+    if facts is None:
+        return load_outcomes()["unknown"], False
+    row = outcome_of(facts.reason, in_voicemail=facts.in_voicemail)
+    success = row.retry is Retry.SUCCESS and use_case.is_success(successful=facts.successful, captured=facts.captured)
+    return row, success
+
+
+def after_call(
+    *,
+    row: OutcomeRow,
+    success: bool,
+    job: Job,
+    phone: str,
+    batch: Batch,
+    policy: Policy,
+    delays: Delays,
+    now: datetime,
+) -> NextStep:
+    """The job's next step after an attempt on `phone` that ended as `row` at `now` (aware UTC).
+
+    `job.attempts` is the count before this attempt. The user's rules: done on success; busy or no answer 60 minutes;
+    other failures 30; no phone left, failed. In a wave batch the time rounds up to the next wave.
+    """
+    words = f"{row.outcome} ({row.reason})"
+    if success:
+        return NextStep(status=JobStatus.DONE, reason=words)
+    if row.retry is Retry.NEVER:
+        return NextStep(status=JobStatus.FAILED, reason=words, do_not_call=row.outcome is Outcome.DO_NOT_CALL)
+    if row.retry is Retry.ACCOUNT:
+        return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, pause_batch=True)
+    used = job.attempts + (1 if row.attempt else 0)
+    if used >= job.max_attempts:
+        return NextStep(
+            status=JobStatus.FAILED,
+            reason=f"{used} of {job.max_attempts} attempts used; the last: {words}",
+            counts_as_attempt=row.attempt,
+        )
+    retire = row.retry is Retry.BAD_NUMBER
+    if retire and not replace(job, bad_phones=(*job.bad_phones, phone)).phones:
+        return NextStep(status=JobStatus.FAILED, reason=f"no phone left; the last: {words}", retire_phone=True)
+    return NextStep(
+        status=JobStatus.PENDING,
+        reason=words,
+        next_attempt_at=retry_at(batch, policy, now + _delay(row.retry, delays)),
+        counts_as_attempt=row.attempt,
+        retire_phone=retire,
+    )
+
+
+def retry_at(batch: Batch, policy: Policy, earliest: datetime) -> datetime:
+    """When a contact that may be tried from `earliest` on is tried: then, or at the next wave of a wave batch."""
+    return earliest if batch.pacing is Pacing.CONTINUOUS else next_wave(policy, batch.zone, batch.country, earliest)
+
+
+def _delay(retry: Retry, delays: Delays) -> timedelta:
+    if retry is Retry.NO_ANSWER:
+        return delays.no_answer
+    return delays.later if retry is Retry.LATER else delays.other

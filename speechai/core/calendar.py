@@ -1,0 +1,96 @@
+"""When a policy's doors are open at a place: hours, weekdays, public holidays, across changes of daylight saving.
+
+Enter a policy, a zone and an instant (aware UTC); leaves an answer or the next instant that is open. Everything is
+walked in local days and turned into UTC at the end, so that a day of 23 or 25 hours loses no opening and gains none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from speechai.catalogue.policies import Policy
+
+_SEARCH_DAYS = 400
+"""How far ahead an opening is looked for; every policy of the catalogue opens at least once a week."""
+
+
+def is_open(policy: Policy, zone: ZoneInfo, country: str, at: datetime) -> bool:
+    """True where a call may start at the instant `at` in `zone`, by hours, weekday and holidays alone."""
+    local = at.astimezone(zone)
+    hours = _hours_on(policy, country, local.date())
+    return hours is not None and hours[0] <= local.hour * 60 + local.minute < hours[1]
+
+
+def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
+    """The first instant at or after `after` (aware UTC) at which `is_open` holds, in UTC."""
+    if is_open(policy, zone, country, after):
+        return after
+    for day in _days_from(after.astimezone(zone).date()):
+        hours = _hours_on(policy, country, day)
+        if hours is not None:
+            start = local_instant(day, hours[0], zone)
+            if start >= after:
+                return start
+    raise ValueError(f"policy {policy.name!r} never opens within {_SEARCH_DAYS} days")
+
+
+def open_days(policy: Policy, country: str, first: date) -> Iterator[date]:
+    """The local days from `first` on, itself included, on which the policy opens at all."""
+    return (day for day in _days_from(first) if _hours_on(policy, country, day) is not None)
+
+
+def waves_on(policy: Policy, zone: ZoneInfo, country: str, day: date) -> list[tuple[time, datetime]]:
+    """The day's waves that fall into open hours, as (local time, UTC instant), in order."""
+    hours = _hours_on(policy, country, day)
+    if hours is None:
+        return []
+    minutes = ((wave, wave.hour * 60 + wave.minute) for wave in policy.waves)
+    return [(wave, local_instant(day, minute, zone)) for wave, minute in minutes if hours[0] <= minute < hours[1]]
+
+
+def next_wave(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
+    """The first wave at or after `after` (aware UTC) on which calling is allowed, in UTC."""
+    for day in open_days(policy, country, after.astimezone(zone).date()):
+        for _, instant in waves_on(policy, zone, country, day):
+            if instant >= after:
+                return instant
+    raise ValueError(f"policy {policy.name!r} has no wave within its hours")
+
+
+def local_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """The UTC instant of `minute` minutes after midnight by the wall clock of `zone` on `day`.
+
+    A wall time that daylight saving skips becomes the instant at which the clock jumps over it; one that happens
+    twice is its first occurrence, so that nothing opens twice.
+    """
+    wall = datetime.combine(day, time(), zone) + timedelta(minutes=minute)  # wall-clock arithmetic within the zone
+    return wall.replace(fold=0).astimezone(UTC)
+
+
+def is_holiday(country: str, day: date) -> bool:
+    """True on a public holiday of the country (library `holidays`). Raises ValueError for a country it lacks."""
+    return day in _holidays(country, day.year)
+
+
+@lru_cache(maxsize=64)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    try:
+        return frozenset(holidays.country_holidays(country, years=year))
+    except NotImplementedError:
+        raise ValueError(f"no public holidays are known for {country!r}") from None
+
+
+def _hours_on(policy: Policy, country: str, day: date) -> tuple[int, int] | None:
+    hours = policy.hours.get(day.weekday())
+    if hours is None or (policy.closed_on_holidays and is_holiday(country, day)):
+        return None
+    return hours.start_minute, hours.end_minute
+
+
+def _days_from(first: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range(_SEARCH_DAYS))
