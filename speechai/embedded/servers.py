@@ -199,30 +199,25 @@ def start(kind: Kind, data_dir: Path) -> Running:
 def stop(running: Running, data_dir: Path) -> None:
     """SIGTERM, a grace, SIGKILL. Does nothing for a server that is already gone."""
     state = _state_file(running.kind, data_dir)
-    _end(running, lambda: _is_held(state))
-
-
-def stop_child(running: Running) -> None:
-    """As `stop`, where the folder with the state file is gone: only what this process itself has started."""
-    _end(running, lambda: any(child.pid == running.pid and child.poll() is None for child in _children))
-
-
-def _end(running: Running, lives: Callable[[], bool]) -> None:
     for signum, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        if not lives():
+        if not _is_held(state):
             break
         with suppress(ProcessLookupError):
             os.kill(running.pid, signum)
         deadline = time.monotonic() + seconds
-        while lives() and time.monotonic() < deadline:
+        while _is_held(state) and time.monotonic() < deadline:
             # SecantusDB's accepting thread sleeps on for two seconds unless somebody knocks.
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", running.port), timeout=0.1).close()
             time.sleep(0.02)
-    for child in _children:
-        if child.pid == running.pid:
-            child.wait(timeout=5)
-    _children[:] = [child for child in _children if child.poll() is None]
+    _reap(running)
+
+
+def kill_child(running: Running) -> None:
+    """End a server whose folder is gone, if this process started it: there is nothing left that it could save."""
+    if any(child.pid == running.pid and child.poll() is None for child in _children):
+        os.kill(running.pid, signal.SIGKILL)
+    _reap(running)
 
 
 def _launch(kind: Kind, data_dir: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
@@ -276,6 +271,13 @@ def _is_held(state: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _reap(ended: Running) -> None:
+    for child in _children:
+        if child.pid == ended.pid:
+            child.wait(timeout=5)
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _packaged_valkey() -> str | None:

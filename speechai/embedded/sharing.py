@@ -142,7 +142,7 @@ def _leave(change: TextIO, users: TextIO, data_dir: Path, known: Mapping[str, Ru
     if not _is_still_ours(users, data_dir):
         # Somebody deleted the folder while the servers ran; what is in it now belongs to a later command.
         for server in known.values():
-            servers.stop_child(server)
+            servers.kill_child(server)
         return
     for server in _found(data_dir):
         servers.stop(server, data_dir)
