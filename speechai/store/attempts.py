@@ -1,0 +1,102 @@
+"""Attempts (`call_logs`): one document a call, written before the request is sent and never deleted by the product.
+
+Every open attempt has a `next_poll_at`: the instant at which somebody should look at it again. The sweep's one
+question (state, next_poll_at) therefore finds every wait whose message was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from speechai.core.model import Attempt, AttemptState
+from speechai.store.connection import Store
+from speechai.store.documents import attempt_document, attempt_from
+
+_BEFORE_ACCEPTED = [AttemptState.PLACING, AttemptState.UNKNOWN]
+_BEFORE_FINISHED = [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED]
+
+
+def record(store: Store, attempt: Attempt) -> None:
+    """Writes the intent. After this, and only after this, a request may be sent."""
+    store.attempts.insert_one(attempt_document(attempt))
+
+
+def get_attempt(store: Store, attempt_id: str) -> Attempt | None:
+    """The attempt, or None."""
+    document = store.attempts.find_one({"_id": attempt_id})
+    return attempt_from(document) if document else None
+
+
+def accept(store: Store, attempt_id: str, call_id: str, *, at: datetime, next_poll_at: datetime) -> bool:
+    """Retell has the call. False where another worker wrote it first."""
+    return _move(
+        store,
+        attempt_id,
+        _BEFORE_ACCEPTED,
+        {"state": AttemptState.LIVE, "call_id": call_id, "accepted_at": at, "next_poll_at": next_poll_at},
+    )
+
+
+def doubt(store: Store, attempt_id: str, *, next_poll_at: datetime, why: str) -> bool:
+    """Whether Retell has the call is not known: it will be looked up at `next_poll_at`."""
+    return _move(
+        store,
+        attempt_id,
+        [AttemptState.PLACING],
+        {"state": AttemptState.UNKNOWN, "next_poll_at": next_poll_at, "doubt": why},
+    )
+
+
+def move_poll_on(store: Store, attempt_id: str, number: int, *, next_poll_at: datetime) -> bool:
+    """Takes poll `number`: True for the one task that may look and schedule the next (a doubled message gets False)."""
+    result = store.attempts.update_one(
+        {"_id": attempt_id, "poll_number": number, "state": {"$in": _BEFORE_FINISHED}},
+        {"$set": {"poll_number": number + 1, "next_poll_at": next_poll_at}},
+    )
+    return result.modified_count == 1
+
+
+def note_stop(store: Store, attempt_id: str, at: datetime) -> None:
+    """Remembers that Retell was asked to stop a call that went on too long."""
+    store.attempts.update_one({"_id": attempt_id, "stop_asked_at": None}, {"$set": {"stop_asked_at": at}})
+
+
+def end(store: Store, attempt_id: str, *, at: datetime, retell: Mapping[str, Any] | None) -> bool:
+    """The call is over; `retell` is its object as it came, kept whole (None where its end was never told)."""
+    changes: dict[str, Any] = {"state": AttemptState.ENDED, "ended_at": at}
+    if retell is not None:
+        changes["retell"] = dict(retell)
+    return _move(store, attempt_id, [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE], changes)
+
+
+def keep_answer(store: Store, attempt_id: str, retell: Mapping[str, Any]) -> None:
+    """Replaces the kept object by a later one that says more (the analysis came)."""
+    store.attempts.update_one({"_id": attempt_id, "state": AttemptState.ENDED}, {"$set": {"retell": dict(retell)}})
+
+
+def close(store: Store, attempt_id: str, state: AttemptState, result: Mapping[str, Any]) -> bool:
+    """Ends the attempt's life as `finished`, `refused` or `abandoned`, with its result. Doing it twice is harmless."""
+    return _move(store, attempt_id, _BEFORE_FINISHED, {"state": state, "next_poll_at": None, **result})
+
+
+def write_result(store: Store, attempt_id: str, result: Mapping[str, Any]) -> None:
+    """Writes the judged result while the attempt is still `ended`: the first of the writes of `finish`."""
+    store.attempts.update_one({"_id": attempt_id, "state": AttemptState.ENDED}, {"$set": dict(result)})
+
+
+def overdue(store: Store, state: AttemptState, before: datetime, limit: int) -> list[Attempt]:
+    """Open attempts in `state` that should have been looked at before `before`. Index by (state, next_poll_at)."""
+    cursor = store.attempts.find({"state": state, "next_poll_at": {"$lte": before}}, limit=limit)
+    return [attempt_from(document) for document in cursor]
+
+
+def attempts_of(store: Store, job_id: str) -> list[Attempt]:
+    """Every attempt of a job, the first first."""
+    return [attempt_from(d) for d in store.attempts.find({"job_id": job_id}, sort=[("number", 1), ("placing_at", 1)])]
+
+
+def _move(store: Store, attempt_id: str, expected: list[AttemptState], changes: Mapping[str, Any]) -> bool:
+    result = store.attempts.update_one({"_id": attempt_id, "state": {"$in": expected}}, {"$set": dict(changes)})
+    return result.modified_count == 1

@@ -1,0 +1,81 @@
+"""The two limits of the provider, kept over all workers and hosts (law 6): live calls, and starts a second.
+
+A live call holds one of N slot documents, taken by a conditional write under the attempt's id and released by that
+id; a slot that leaked is therefore seen (its attempt is closed) and mended by the sweep. Starts are spaced by one
+document that holds the next free instant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from datetime import datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from speechai.store.connection import Store
+from speechai.store.jobs import insert_missing
+
+_PACE = "retell"
+_PROBES = 4
+"""Random slots tried before the free ones are listed: while many are free, one write does."""
+
+
+def ensure_slots(store: Store, limit: int) -> None:
+    """Makes slots 0 to `limit` - 1 exist. With a lower limit than before, the slots above it are used no more."""
+    if store.slots.find_one({"_id": limit - 1}) is None:
+        insert_missing(store.slots.insert_many, [{"_id": n, "number": n, "attempt_id": None} for n in range(limit)])
+
+
+def free_slots(store: Store, limit: int) -> int:
+    """How many calls could start now."""
+    return store.slots.count_documents({"attempt_id": None, "number": {"$lt": limit}})
+
+
+def take_slot(store: Store, attempt_id: str, limit: int) -> bool:
+    """Takes a slot for the attempt; False where `limit` calls are live. Not to be called twice for one attempt."""
+    for number in random.sample(range(limit), min(_PROBES, limit)):
+        if _take(store, number, attempt_id):
+            return True
+    free = [slot["_id"] for slot in store.slots.find({"attempt_id": None, "number": {"$lt": limit}}, {"_id": 1})]
+    random.shuffle(free)
+    return any(_take(store, number, attempt_id) for number in free)
+
+
+def _take(store: Store, number: int, attempt_id: str) -> bool:
+    result = store.slots.update_one({"_id": number, "attempt_id": None}, {"$set": {"attempt_id": attempt_id}})
+    return result.modified_count == 1
+
+
+def release_slot(store: Store, attempt_id: str) -> bool:
+    """Frees the attempt's slot; False where it holds none (any more)."""
+    return store.slots.update_one({"attempt_id": attempt_id}, {"$set": {"attempt_id": None}}).modified_count == 1
+
+
+def held_slots(store: Store) -> list[str]:
+    """The attempts that hold a slot."""
+    return [slot["attempt_id"] for slot in store.slots.find({"attempt_id": {"$gt": ""}}, {"attempt_id": 1})]
+
+
+def reserve_start(store: Store, *, now: datetime, per_second: float, longest_wait: timedelta) -> datetime | None:
+    """The instant at which the caller may start one call, `now` or up to `longest_wait` later; None where it is full.
+
+    Instants given out are at least 1 / `per_second` apart, over all processes.
+    """
+    gap = timedelta(seconds=1 / per_second)
+    while True:
+        pace = store.database["pace"].find_one({"_id": _PACE})
+        if pace is None:
+            with contextlib.suppress(DuplicateKeyError):
+                store.database["pace"].insert_one({"_id": _PACE, "next_start_at": now})
+            continue
+        # MongoDB keeps milliseconds: without rounding up, sub-millisecond gaps would vanish.
+        start: datetime = max(now, pace["next_start_at"])
+        if start - now > longest_wait:
+            return None
+        following = start + max(gap, timedelta(milliseconds=1))
+        moved = store.database["pace"].update_one(
+            {"_id": _PACE, "next_start_at": pace["next_start_at"]}, {"$set": {"next_start_at": following}}
+        )
+        if moved.modified_count == 1:
+            return start

@@ -1,0 +1,200 @@
+"""Jobs: the claim, the point of no return, and what each attempt leaves behind.
+
+A job is moved by conditional writes alone. Each names the state it expects (status, ticket or attempt id), so of two
+workers that hold the same message one gets True and the other does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pymongo.errors import BulkWriteError
+
+from speechai.core.after_call import NextStep
+from speechai.core.model import Job, JobStatus, Phase
+from speechai.store.connection import Document, Store
+from speechai.store.documents import job_document, job_from
+
+DUPLICATE_KEY = 11000
+
+
+def insert_jobs(store: Store, jobs: Sequence[Job]) -> None:
+    """Adds new jobs. Jobs that are there already, from a load that was interrupted, are left as they are."""
+    insert_missing(store.jobs.insert_many, [job_document(job) for job in jobs])
+
+
+def insert_missing(insert_many: Any, documents: Sequence[Document]) -> None:
+    """Unordered bulk insert that ignores documents whose `_id` exists; any other fault is raised."""
+    if not documents:
+        return
+    try:
+        insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        faults = [fault for fault in error.details["writeErrors"] if fault["code"] != DUPLICATE_KEY]
+        if faults:
+            raise
+
+
+def get_job(store: Store, job_id: str) -> Job | None:
+    """The job, or None."""
+    document = store.jobs.find_one({"_id": job_id})
+    return job_from(document) if document else None
+
+
+def due_jobs(store: Store, batch_id: str, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """Up to `limit` jobs of a batch whose time has come, as (id, ticket), the longest waiting first. Index `due`."""
+    cursor = store.jobs.find(
+        {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": True, "next_attempt_at": {"$lte": now}},
+        {"ticket": 1},
+        sort=[("next_attempt_at", 1)],
+        limit=limit,
+    )
+    return [(document["_id"], document["ticket"]) for document in cursor]
+
+
+def issue_ticket(store: Store, job_id: str, ticket: int, *, until: datetime) -> bool:
+    """Hands the job to one message, numbered `ticket` + 1; False where another dispatcher was first.
+
+    The job's time moves on to `until`: a message that is lost is followed by another once that has passed.
+    """
+    result = store.jobs.update_one(
+        {"_id": job_id, "status": JobStatus.PENDING, "ticket": ticket},
+        {"$set": {"ticket": ticket + 1, "next_attempt_at": until}},
+    )
+    return result.modified_count == 1
+
+
+def claim(store: Store, job_id: str, *, ticket: int, attempt_id: str, worker_id: str, until: datetime) -> bool:
+    """Takes the job for one attempt. False: a stale or doubled message, or another worker was first."""
+    result = store.jobs.update_one(
+        {"_id": job_id, "status": JobStatus.PENDING, "ticket": ticket},
+        {
+            "$set": {
+                "status": JobStatus.IN_PROGRESS,
+                "phase": Phase.CLAIMED,
+                "attempt_id": attempt_id,
+                "worker_id": worker_id,
+                "reserved_until": until,
+            }
+        },
+    )
+    return result.modified_count == 1
+
+
+def pass_the_point_of_no_return(store: Store, job_id: str, attempt_id: str, phone: str) -> bool:
+    """From here on the request may be sent. False: the sweep took the job back, nothing must be sent."""
+    result = store.jobs.update_one(
+        {
+            "_id": job_id,
+            "status": JobStatus.IN_PROGRESS,
+            "attempt_id": attempt_id,
+            "phase": Phase.CLAIMED,
+        },
+        {
+            "$set": {
+                "phase": Phase.PLACING,
+                "reserved_until": None,  # from here the attempt's own record is what the sweep watches
+                "last_phone_tried": phone,
+                "is_calling": True,
+            }
+        },
+    )
+    return result.modified_count == 1
+
+
+def note_call(store: Store, job_id: str, attempt_id: str, call_id: str, at: datetime) -> None:
+    """Keeps Retell's id of the running call on the job (the seed's fields)."""
+    store.jobs.update_one(
+        {"_id": job_id, "attempt_id": attempt_id}, {"$set": {"call_id": call_id, "call_started_at": at}}
+    )
+
+
+def give_back(
+    store: Store, job_id: str, attempt_id: str, *, next_attempt_at: datetime, admitted: bool, reason: str
+) -> bool:
+    """Undoes a claim that sent nothing: the job waits again. False where it was past the point of no return."""
+    result = store.jobs.update_one(
+        {"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id, "phase": Phase.CLAIMED},
+        {
+            "$set": {
+                "status": JobStatus.PENDING,
+                "next_attempt_at": next_attempt_at,
+                "admitted": admitted,
+                "reason": reason,
+                **_LET_GO,
+            }
+        },
+    )
+    return result.modified_count == 1
+
+
+def take_step(
+    store: Store, job_id: str, attempt_id: str, step: NextStep, *, phone: str, admitted: bool, result: Mapping[str, Any]
+) -> bool:
+    """Writes what follows an attempt. False where it is written already (a second `finish` of the same attempt).
+
+    `result` is merged into the document: the seed's `call_result` and captured fields.
+    """
+    changes: dict[str, Any] = {
+        "$set": {
+            "status": step.status,
+            "reason": step.reason,
+            "next_attempt_at": step.next_attempt_at,
+            "admitted": admitted,
+            **_LET_GO,
+            **result,
+        },
+    }
+    if step.counts_as_attempt:
+        changes["$inc"] = {"attempts": 1}
+    if step.retire_phone:
+        changes["$addToSet"] = {"bad_phones": phone}
+    found = store.jobs.update_one({"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id}, changes)
+    return found.modified_count == 1
+
+
+_LET_GO = {"attempt_id": None, "phase": None, "worker_id": None, "reserved_until": None, "is_calling": False}
+
+
+def claims_that_ran_out(store: Store, now: datetime, limit: int) -> list[Job]:
+    """Claimed jobs whose lease is over: their worker died before it sent anything. Index `claims_that_ran_out`."""
+    cursor = store.jobs.find({"status": JobStatus.IN_PROGRESS, "reserved_until": {"$lte": now}}, limit=limit)
+    return [job_from(document) for document in cursor]
+
+
+def waiting_for_a_wave(store: Store, batch_id: str, now: datetime) -> list[Job]:
+    """Jobs of a wave batch whose time has come and that no wave has admitted yet. Index `due`."""
+    cursor = store.jobs.find(
+        {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "next_attempt_at": {"$lte": now}}
+    )
+    return [job_from(document) for document in cursor]
+
+
+def admitted_on(store: Store, batch_id: str, day: date) -> set[str]:
+    """Ids of the jobs that belong to the day's cohort. Index `admitted_on_day`."""
+    cursor = store.jobs.find({"batch_id": batch_id, "admitted_on": day.isoformat()}, {"_id": 1})
+    return {document["_id"] for document in cursor}
+
+
+def admit(store: Store, batch_id: str, job_ids: Iterable[str], *, day: date, now: datetime) -> int:
+    """Lets waiting jobs be dialled from `now` on as part of the cohort of `day`; returns how many."""
+    return _move_waiting(
+        store, batch_id, job_ids, {"admitted": True, "admitted_on": day.isoformat(), "next_attempt_at": now}
+    )
+
+
+def postpone(store: Store, batch_id: str, job_ids: Iterable[str], *, until: datetime, reason: str) -> int:
+    """Makes jobs that no wave admitted wait for a later one; returns how many."""
+    return _move_waiting(store, batch_id, job_ids, {"next_attempt_at": until, "reason": reason})
+
+
+def _move_waiting(store: Store, batch_id: str, job_ids: Iterable[str], changes: dict[str, Any]) -> int:
+    ids = list(job_ids)
+    if not ids:
+        return 0
+    result = store.jobs.update_many(
+        {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "_id": {"$in": ids}}, {"$set": changes}
+    )
+    return result.modified_count
