@@ -7,7 +7,6 @@ body, which is what makes repeating it under its idempotency key meaningful.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,7 +38,7 @@ class CallRequest:
     hang_up_on_voicemail: bool = False
 
     def to_body(self) -> dict[str, Any]:
-        """The JSON body. Durations outside Retell's ranges move to the nearest end; refused, they would stop all calls."""
+        """The JSON body. Durations outside Retell's ranges move to the nearest end: refused, all calls would stop."""
         body: dict[str, Any] = {
             "from_number": self.from_number,
             "to_number": self.to_number,
@@ -87,9 +86,10 @@ def as_text(value: Any) -> str:
 
 
 def _number_text(value: float | Decimal) -> str:
-    if not math.isfinite(value):
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    if not number.is_finite():
         return ""
-    text = f"{Decimal(repr(value)) if isinstance(value, float) else value:f}"
+    text = f"{number:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
 
