@@ -70,7 +70,9 @@ class Settings(BaseModel):
     call_max_duration_minutes: Annotated[float, Field(gt=0, le=120)] = 10.0
     retry_delay_minutes: Positive = 30.0
     no_answer_retry_minutes: Positive = 60.0
+    capacity_retry_seconds: Positive = 30.0
     analysis_wait_seconds: Annotated[float, Field(ge=0)] = 60.0
+    lookup_delay_seconds: Positive = 45.0
     unknown_deadline_minutes: Positive = 10.0
 
     # Campaigns

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import count, islice
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -30,7 +31,7 @@ def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> 
     """The first instant at or after `after` (aware UTC) at which `is_open` holds, in UTC."""
     if is_open(policy, zone, country, after):
         return after
-    for day in _days_from(after.astimezone(zone).date()):
+    for day in islice(_days_from(after.astimezone(zone).date()), _SEARCH_DAYS):
         hours = _hours_on(policy, country, day)
         if hours is not None:
             start = local_instant(day, hours[0], zone)
@@ -40,7 +41,7 @@ def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> 
 
 
 def open_days(policy: Policy, country: str, first: date) -> Iterator[date]:
-    """The local days from `first` on, itself included, on which the policy opens at all."""
+    """The local days from `first` on, itself included, on which the policy opens at all; without end."""
     return (day for day in _days_from(first) if _hours_on(policy, country, day) is not None)
 
 
@@ -55,7 +56,7 @@ def waves_on(policy: Policy, zone: ZoneInfo, country: str, day: date) -> list[tu
 
 def next_wave(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
     """The first wave at or after `after` (aware UTC) on which calling is allowed, in UTC."""
-    for day in open_days(policy, country, after.astimezone(zone).date()):
+    for day in islice(open_days(policy, country, after.astimezone(zone).date()), _SEARCH_DAYS):
         for _, instant in waves_on(policy, zone, country, day):
             if instant >= after:
                 return instant
@@ -93,4 +94,4 @@ def _hours_on(policy: Policy, country: str, day: date) -> tuple[int, int] | None
 
 
 def _days_from(first: date) -> Iterator[date]:
-    return (first + timedelta(days=n) for n in range(_SEARCH_DAYS))
+    return (first + timedelta(days=n) for n in count())

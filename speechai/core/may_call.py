@@ -28,6 +28,7 @@ class Denial(StrEnum):
     OUTSIDE_HOURS = "outside_hours"
     DAY_CAP = "day_cap"
     PERSON_BUSY = "person_busy"
+    NO_CAPACITY = "no_capacity"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,15 @@ def move_poll_on(store: Store, attempt_id: str, number: int, *, next_poll_at: da
     return result.modified_count == 1
 
 
+def touch(store: Store, attempt_id: str, number: int, *, next_poll_at: datetime) -> bool:
+    """Puts off the sweep's next look at an overdue attempt; False where the chain has moved on meanwhile."""
+    result = store.attempts.update_one(
+        {"_id": attempt_id, "poll_number": number, "state": {"$in": _BEFORE_FINISHED}},
+        {"$set": {"next_poll_at": next_poll_at}},
+    )
+    return result.modified_count == 1
+
+
 def note_stop(store: Store, attempt_id: str, at: datetime) -> None:
     """Remembers that Retell was asked to stop a call that went on too long."""
     store.attempts.update_one({"_id": attempt_id, "stop_asked_at": None}, {"$set": {"stop_asked_at": at}})

@@ -157,7 +157,7 @@ def move_batch(
     result = store.batches.update_one(
         {"_id": batch_id, "status": {"$in": list(expected)}},
         {
-            "$set": {"status": to, "reason": reason},
+            "$set": {"status": to, "reason": reason, "changed_at": now},
             "$push": {"history": {"at": now, "status": to, "reason": reason}},
         },
     )
@@ -170,12 +170,40 @@ def job_counts(store: Store, batch_id: str) -> dict[JobStatus, int]:
     return {JobStatus(row["_id"]): row["n"] for row in rows}
 
 
-def move_jobs(
-    store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus, reason: str, next_attempt_at: datetime | None
-) -> int:
-    """Moves every job of a batch that is `expected`; returns how many."""
-    result = store.jobs.update_many(
-        {"batch_id": batch_id, "status": expected},
-        {"$set": {"status": to, "reason": reason, "next_attempt_at": next_attempt_at}},
+def has_open_jobs(store: Store, batch_id: str) -> bool:
+    """True while a job of the batch can still move: it waits, is being called, or is suspended. Index `due`."""
+    return any(
+        store.jobs.find_one({"batch_id": batch_id, "status": status}, {"_id": 1}) is not None
+        for status in JobStatus
+        if not status.is_final
     )
-    return result.modified_count
+
+
+def cancelled_since(store: Store, instant: datetime) -> list[str]:
+    """Batches that were cancelled at or after `instant`."""
+    found = store.batches.find({"status": BatchStatus.CANCELLED, "changed_at": {"$gte": instant}}, {"_id": 1})
+    return [document["_id"] for document in found]
+
+
+def closed_before(store: Store, instant: datetime) -> list[str]:
+    """Batches that ended before `instant`: completed, cancelled or refused."""
+    ended = [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.REFUSED]
+    found = store.batches.find({"status": {"$in": ended}, "created_at": {"$lt": instant}})
+    return [d["_id"] for d in found if max(d["created_at"], d.get("changed_at", d["created_at"])) < instant]
+
+
+def delete_batch(store: Store, batch_id: str, *, with_calls: bool) -> dict[str, int]:
+    """Removes a batch with its jobs, rejected rows, waves and file, and its attempts where asked; counts by kind.
+
+    The batch document goes last, so that an interrupted removal is found again.
+    """
+    delete_file(store, batch_id)
+    counts = {
+        "jobs": store.jobs.delete_many({"batch_id": batch_id}).deleted_count,
+        "rejected_rows": store.rejected.delete_many({"batch_id": batch_id}).deleted_count,
+        "waves": store.waves.delete_many({"batch_id": batch_id}).deleted_count,
+    }
+    if with_calls:
+        counts["calls"] = store.attempts.delete_many({"batch_id": batch_id}).deleted_count
+    counts["batches"] = store.batches.delete_one({"_id": batch_id}).deleted_count
+    return counts

@@ -32,18 +32,20 @@ def free_slots(store: Store, limit: int) -> int:
     return store.slots.count_documents({"attempt_id": None, "number": {"$lt": limit}})
 
 
-def take_slot(store: Store, attempt_id: str, limit: int) -> bool:
-    """Takes a slot for the attempt; False where `limit` calls are live. Not to be called twice for one attempt."""
+def take_slot(store: Store, attempt_id: str, job_id: str, limit: int) -> bool:
+    """Takes a slot for the job's attempt; False where `limit` calls are live. Not to be called twice for one."""
     for number in random.sample(range(limit), min(_PROBES, limit)):
-        if _take(store, number, attempt_id):
+        if _take(store, number, attempt_id, job_id):
             return True
     free = [slot["_id"] for slot in store.slots.find({"attempt_id": None, "number": {"$lt": limit}}, {"_id": 1})]
     random.shuffle(free)
-    return any(_take(store, number, attempt_id) for number in free)
+    return any(_take(store, number, attempt_id, job_id) for number in free)
 
 
-def _take(store: Store, number: int, attempt_id: str) -> bool:
-    result = store.slots.update_one({"_id": number, "attempt_id": None}, {"$set": {"attempt_id": attempt_id}})
+def _take(store: Store, number: int, attempt_id: str, job_id: str) -> bool:
+    result = store.slots.update_one(
+        {"_id": number, "attempt_id": None}, {"$set": {"attempt_id": attempt_id, "job_id": job_id}}
+    )
     return result.modified_count == 1
 
 
@@ -52,9 +54,9 @@ def release_slot(store: Store, attempt_id: str) -> bool:
     return store.slots.update_one({"attempt_id": attempt_id}, {"$set": {"attempt_id": None}}).modified_count == 1
 
 
-def held_slots(store: Store) -> list[str]:
-    """The attempts that hold a slot."""
-    return [slot["attempt_id"] for slot in store.slots.find({"attempt_id": {"$gt": ""}}, {"attempt_id": 1})]
+def held_slots(store: Store) -> list[tuple[str, str]]:
+    """The (attempt, job) of every slot that is taken."""
+    return [(slot["attempt_id"], slot["job_id"]) for slot in store.slots.find({"attempt_id": {"$gt": ""}})]
 
 
 def reserve_start(store: Store, *, now: datetime, per_second: float, longest_wait: timedelta) -> datetime | None:

@@ -40,6 +40,8 @@ INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
             "file_key", name="one_batch_a_file", unique=True, partialFilterExpression={"file_key": {"$exists": True}}
         ),
     ),
+    "waves": (_index("batch_id", name="waves_of_a_batch"),),
+    "people": (_index("live_attempt_id", name="live_turns"),),
     "slots": (_index("attempt_id", "number", name="free_slots"),),
     "rejected": (_index("batch_id", "row", name="rejected_rows_of_a_batch"),),
 }

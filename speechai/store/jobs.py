@@ -112,14 +112,23 @@ def note_call(store: Store, job_id: str, attempt_id: str, call_id: str, at: date
 
 
 def give_back(
-    store: Store, job_id: str, attempt_id: str, *, next_attempt_at: datetime, admitted: bool, reason: str
+    store: Store,
+    job_id: str,
+    attempt_id: str,
+    *,
+    status: JobStatus,
+    next_attempt_at: datetime | None,
+    admitted: bool,
+    reason: str,
+    now: datetime,
 ) -> bool:
-    """Undoes a claim that sent nothing: the job waits again. False where it was past the point of no return."""
+    """Undoes a claim that sent nothing; the job has `status` then. False where it was past the point of no return."""
     result = store.jobs.update_one(
         {"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id, "phase": Phase.CLAIMED},
         {
             "$set": {
-                "status": JobStatus.PENDING,
+                "status": status,
+                "status_at": now,
                 "next_attempt_at": next_attempt_at,
                 "admitted": admitted,
                 "reason": reason,
@@ -131,7 +140,15 @@ def give_back(
 
 
 def take_step(
-    store: Store, job_id: str, attempt_id: str, step: NextStep, *, phone: str, admitted: bool, result: Mapping[str, Any]
+    store: Store,
+    job_id: str,
+    attempt_id: str,
+    step: NextStep,
+    *,
+    phone: str,
+    admitted: bool,
+    result: Mapping[str, Any],
+    now: datetime,
 ) -> bool:
     """Writes what follows an attempt. False where it is written already (a second `finish` of the same attempt).
 
@@ -140,6 +157,7 @@ def take_step(
     changes: dict[str, Any] = {
         "$set": {
             "status": step.status,
+            "status_at": now,
             "reason": step.reason,
             "next_attempt_at": step.next_attempt_at,
             "admitted": admitted,
@@ -198,3 +216,55 @@ def _move_waiting(store: Store, batch_id: str, job_ids: Iterable[str], changes: 
         {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "_id": {"$in": ids}}, {"$set": changes}
     )
     return result.modified_count
+
+
+def move_jobs(store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus, reason: str, now: datetime) -> int:
+    """Moves every job of a batch that is `expected` and not being called; returns how many.
+
+    One that becomes `pending` is due at once, or at the next wave of its batch.
+    """
+    result = store.jobs.update_many(
+        {"batch_id": batch_id, "status": expected}, {"$set": _moved(to, reason=reason, now=now)}
+    )
+    return result.modified_count
+
+
+def reset_jobs(
+    store: Store, job_ids: Sequence[str], *, expected: JobStatus, admitted: bool, reason: str, now: datetime
+) -> int:
+    """An operator's reset: jobs leave a final or suspended state, with all their attempts ahead; it is recorded."""
+    result = store.jobs.update_many(
+        {"_id": {"$in": list(job_ids)}, "status": expected},
+        {
+            "$set": {
+                **_moved(JobStatus.PENDING, reason=reason, now=now),
+                "attempts": 0,
+                "bad_phones": [],
+                "admitted": admitted,
+            },
+            "$push": {"resets": {"at": now, "from": expected, "reason": reason}},
+        },
+    )
+    return result.modified_count
+
+
+def _moved(to: JobStatus, *, reason: str, now: datetime) -> dict[str, Any]:
+    return {
+        "status": to,
+        "status_at": now,
+        "reason": reason,
+        "next_attempt_at": now if to is JobStatus.PENDING else None,
+    }
+
+
+def jobs_in(store: Store, batch_id: str, status: JobStatus, *, since: datetime | None = None) -> list[str]:
+    """Ids of a batch's jobs in `status`, of those that came into it at or after `since` where given."""
+    wanted: Document = {"batch_id": batch_id, "status": status}
+    if since is not None:
+        wanted["status_at"] = {"$gte": since}
+    return [document["_id"] for document in store.jobs.find(wanted, {"_id": 1})]
+
+
+def get_job_document(store: Store, job_id: str) -> Document | None:
+    """The whole job document, as an operator reads it."""
+    return store.jobs.find_one({"_id": job_id})

@@ -46,7 +46,9 @@ def get_person(store: Store, person_id: str) -> Person:
     return person_from(store.people.find_one({"_id": person_id}) or {"_id": person_id})
 
 
-def take_turn(store: Store, person_id: str, attempt_id: str, *, today: date, cap: int, now: datetime) -> Turn:
+def take_turn(
+    store: Store, person_id: str, attempt_id: str, job_id: str, *, today: date, cap: int, now: datetime
+) -> Turn:
     """Counts one attempt of the local day `today` against the person, at most `cap` of them, one live at a time.
 
     A second call with the same attempt id finds the turn taken. A person counted in two zones keeps the later day.
@@ -58,7 +60,10 @@ def take_turn(store: Store, person_id: str, attempt_id: str, *, today: date, cap
     )
     taken = store.people.update_one(
         {"_id": person_id, "live_attempt_id": None, "day_on": {"$gte": text}, "attempts_today": {"$lt": cap}},
-        {"$inc": {"attempts_today": 1}, "$set": {"live_attempt_id": attempt_id, "last_attempt_at": now}},
+        {
+            "$inc": {"attempts_today": 1},
+            "$set": {"live_attempt_id": attempt_id, "live_job_id": job_id, "last_attempt_at": now},
+        },
     )
     if taken.modified_count == 1:
         return Turn.TAKEN
@@ -66,6 +71,12 @@ def take_turn(store: Store, person_id: str, attempt_id: str, *, today: date, cap
     if person.live_attempt_id == attempt_id:
         return Turn.TAKEN
     return Turn.BUSY if person.live_attempt_id else Turn.CAPPED
+
+
+def held_turns(store: Store) -> list[tuple[str, str, str]]:
+    """The (person, attempt, job) of every turn that is taken. Index `live_turns`."""
+    found = store.people.find({"live_attempt_id": {"$gt": ""}}, {"live_attempt_id": 1, "live_job_id": 1})
+    return [(document["_id"], document["live_attempt_id"], document["live_job_id"]) for document in found]
 
 
 def give_turn_back(store: Store, person_id: str, attempt_id: str) -> None:

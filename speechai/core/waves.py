@@ -1,0 +1,67 @@
+"""Which contacts of a list belong to which wave: the plan when a list is loaded, and the choice when a wave opens.
+
+Enter jobs that wait, the day's cohort and the policy; leave ids. The user's rule: a fixed number of people a day,
+carried-over people first, a person not reached in one wave is tried in the next, the next day carries on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from speechai.catalogue.policies import Policy
+from speechai.core.calendar import is_open, local_instant, next_wave, open_days, waves_on
+from speechai.core.model import Batch, Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueWave:
+    """The wave of a local day that should be open now, and the earlier ones of the day that it replaces."""
+
+    day: date
+    wave: time
+    missed: tuple[time, ...]
+
+
+def due_wave(policy: Policy, batch: Batch, now: datetime) -> DueWave | None:
+    """The latest wave of the batch's local day whose time has come, None before the first or outside the hours.
+
+    A wave that was missed while nothing ran opens late, if calling is still allowed.
+    """
+    day = now.astimezone(batch.zone).date()
+    reached = [wave for wave, instant in waves_on(policy, batch.zone, batch.country, day) if instant <= now]
+    if not reached or not is_open(policy, batch.zone, batch.country, now):
+        return None
+    return DueWave(day=day, wave=reached[-1], missed=tuple(reached[:-1]))
+
+
+def choose_cohort(waiting: Sequence[Job], cohort: AbstractSet[str], people_a_day: int) -> tuple[list[str], list[str]]:
+    """Splits `waiting` into the ids that the wave admits and those that must wait for another day.
+
+    Members of the day's cohort come back in; free places go to people carried over from earlier days (they have
+    attempts), then to new ones in the order of the file.
+    """
+    again = [job.id for job in waiting if job.id in cohort]
+    others = sorted((job for job in waiting if job.id not in cohort), key=lambda job: (job.attempts == 0, job.position))
+    places = max(0, people_a_day - len(cohort))
+    return again + [job.id for job in others[:places]], [job.id for job in others[places:]]
+
+
+def next_day_wave(policy: Policy, batch: Batch, day: date) -> datetime:
+    """The first wave after the local `day`, in UTC: where contacts wait for whom the day had no place."""
+    return next_wave(policy, batch.zone, batch.country, local_instant(day + timedelta(days=1), 0, batch.zone))
+
+
+def planned_waves(policy: Policy, zone: ZoneInfo, country: str, now: datetime) -> Iterator[datetime]:
+    """For the first contact of a list, the second and so on: the wave at which its turn can come, in UTC.
+
+    A day has `people_a_day` contacts, all planned for the first of its waves that is still ahead of `now`.
+    """
+    for day in open_days(policy, country, now.astimezone(zone).date()):
+        ahead = [instant for _, instant in waves_on(policy, zone, country, day) if instant >= now]
+        if ahead:
+            for _ in range(policy.people_a_day):
+                yield ahead[0]

@@ -1,0 +1,86 @@
+"""What every operation works with: settings, the store, Retell. Made once a process by `tasks` and by the command."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from config.settings import Settings
+from speechai.catalogue.policies import Policy, get_policy
+from speechai.core.after_call import Delays
+from speechai.errors import ConfigurationError, UsageError
+from speechai.retell.client import RetellClient
+from speechai.store.connection import Store, get_store
+
+SIMULATOR_KEY = "key_simulator"
+SIMULATOR_AGENT = "agent_simulator"
+SIMULATOR_NUMBER = "+56225550100"
+"""What the embedded simulator accepts where the operator has set nothing of Retell's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The outside world of one operation."""
+
+    settings: Settings
+    store: Store
+    retell: RetellClient
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The instant, aware UTC. Operations ask it, since time passes while they wait for the provider."""
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def delays(self) -> Delays:
+        """The seed's delays after an attempt."""
+        return Delays(
+            other=timedelta(minutes=self.settings.retry_delay_minutes),
+            no_answer=timedelta(minutes=self.settings.no_answer_retry_minutes),
+            later=timedelta(seconds=self.settings.capacity_retry_seconds),
+        )
+
+    def policy(self, name: str) -> Policy:
+        """The policy called `name`, as far as this process may dial under it.
+
+        Raises UsageError for an unknown one, and for the simulator's policies where calls would really ring.
+        """
+        policy = get_policy(name)
+        if policy.simulator_only and self.settings.retell_is_production:
+            raise UsageError(
+                f"the policy {name!r} is for a simulator and is refused against {self.settings.retell_base_url}: "
+                "choose another with --policy"
+            )
+        return policy
+
+    @property
+    def worker_id(self) -> str:
+        """Who writes: host and process."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def open_context(settings: Settings) -> Context:
+    """The context of this process. Raises ConfigurationError where an address or the key is missing."""
+    return Context(settings=settings, store=get_store(settings), retell=_client(settings))
+
+
+@lru_cache(maxsize=8)
+def _client(settings: Settings) -> RetellClient:
+    if settings.retell_api_key is not None:
+        key = settings.retell_api_key.get_secret_value()
+    elif settings.retell_is_production:
+        raise ConfigurationError(
+            "RETELL_API_KEY is not set: set it to call for real, or set RETELL_BASE_URL to a simulator "
+            "(`make up` starts one)"
+        )
+    else:
+        key = SIMULATOR_KEY
+    return RetellClient(
+        base_url=settings.retell_base_url,
+        api_key=key,
+        connect_timeout_seconds=settings.retell_connect_timeout_seconds,
+        read_timeout_seconds=settings.retell_read_timeout_seconds,
+    )

@@ -1,0 +1,124 @@
+"""The scan behind every wait: what a lost message, a dead worker or a restarted broker left behind is found again.
+
+Enters the time; leaves nudges and mended records. Called by beat every SWEEP_INTERVAL_SECONDS. Each find is logged,
+since a healthy system finds nothing; none of them dials, `place_call` and `poll_call` decide again by themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from speechai.core.model import AttemptState, BatchStatus, JobStatus, Pacing
+from speechai.operation.context import Context
+from speechai.operation.nudges import LoadBatch, Nudges, PollCall
+from speechai.operation.waves import open_due_waves
+from speechai.store import attempts, batches, capacity, jobs, people
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 500
+"""Finds of one kind in one sweep; the next sweep goes on."""
+CANCEL_WINDOW = timedelta(hours=3)
+"""Longer than any call with its look-up and analysis."""
+OPEN_STATES = (AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED)
+
+
+def sweep(context: Context) -> Nudges:
+    """Looks once at every kind of wait."""
+    _take_back_dead_claims(context)
+    _release_what_leaked(context)
+    _close_batches(context)
+    return [*_overdue_polls(context), *_lost_loads(context), *open_due_waves(context)]
+
+
+def _take_back_dead_claims(context: Context) -> None:
+    """Jobs whose worker died before it sent anything wait again; their slot and turn are released below."""
+    now = context.clock()
+    for job in jobs.claims_that_ran_out(context.store, now, LIMIT):
+        if job.attempt_id is None:
+            continue
+        batch = batches.get_batch(context.store, job.batch_id)
+        if jobs.give_back(
+            context.store,
+            job.id,
+            job.attempt_id,
+            status=JobStatus.PENDING,
+            next_attempt_at=now,
+            admitted=batch is None or batch.pacing is Pacing.CONTINUOUS or job.admitted,
+            reason="its worker died before the call was sent",
+            now=now,
+        ):
+            attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {})
+            log.warning("a dead worker's job was taken back", action="sweep", job_id=job.id)
+
+
+def _release_what_leaked(context: Context) -> None:
+    """Slots and turns whose attempt is closed, or was never recorded by a claim that is over."""
+    store = context.store
+    for attempt_id, job_id in capacity.held_slots(store):
+        if not _is_in_use(context, attempt_id, job_id) and capacity.release_slot(store, attempt_id):
+            log.warning("a leaked slot was released", action="sweep", job_id=job_id, attempt_id=attempt_id)
+    for person_id, attempt_id, job_id in people.held_turns(store):
+        if not _is_in_use(context, attempt_id, job_id):
+            people.give_turn_back(store, person_id, attempt_id)
+            log.warning("a leaked turn was given back", action="sweep", job_id=job_id, attempt_id=attempt_id)
+
+
+def _is_in_use(context: Context, attempt_id: str, job_id: str) -> bool:
+    """True while the claim under this id lasts, or its call is open.
+
+    The job is read first: a claim is made before anything is taken and an attempt's id is never used again, so a job
+    that has let go of it will not come back to it.
+    """
+    job = jobs.get_job(context.store, job_id)
+    if job is not None and job.attempt_id == attempt_id:
+        return True
+    attempt = attempts.get_attempt(context.store, attempt_id)
+    return attempt is not None and attempt.state.is_open
+
+
+def _overdue_polls(context: Context) -> Nudges:
+    """Open attempts that nobody looked at in time: their chain goes on where it stopped."""
+    now = context.clock()
+    wait = timedelta(seconds=context.settings.call_polling_interval)
+    grace = {AttemptState.PLACING: timedelta(0)}
+    found: Nudges = []
+    for state in OPEN_STATES:
+        before = now - grace.get(state, wait + timedelta(seconds=context.settings.sweep_interval_seconds))
+        for attempt in attempts.overdue(context.store, state, before, LIMIT):
+            # Put off, so that a slow poll queue is not filled by every sweep with the same nudges.
+            if attempts.touch(context.store, attempt.id, attempt.poll_number, next_poll_at=now + wait):
+                log.warning("a lost poll was found", action="sweep", attempt_id=attempt.id, state=state)
+                found.append(PollCall(attempt.id, attempt.poll_number))
+    return found
+
+
+def _lost_loads(context: Context) -> Nudges:
+    now = context.clock()
+    received_before = now - timedelta(seconds=context.settings.sweep_interval_seconds)
+    return [
+        LoadBatch(batch_id)
+        for batch_id in batches.loads_that_ran_out(context.store, received_before=received_before, now=now)
+    ]
+
+
+def _close_batches(context: Context) -> None:
+    """A running batch without a job that can still move is completed; a cancelled one keeps no waiting job."""
+    store, now = context.store, context.clock()
+    for batch in batches.batches_in(store, BatchStatus.RUNNING):
+        if not batches.has_open_jobs(store, batch.id):
+            batches.move_batch(
+                store, batch.id, expected=[BatchStatus.RUNNING], to=BatchStatus.COMPLETED, reason=None, now=now
+            )
+    # A call that ended while its batch was being cancelled may have put its job back to wait.
+    for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW):
+        jobs.move_jobs(
+            store,
+            batch_id,
+            expected=JobStatus.PENDING,
+            to=JobStatus.CANCELLED,
+            reason="the batch was cancelled",
+            now=now,
+        )

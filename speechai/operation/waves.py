@@ -1,0 +1,53 @@
+"""Opening the 9:00, 12:00 and 15:00 waves of every running wave batch, once each, late where nothing ran at the hour.
+
+Called by beat at each hour and by the sweep, in any number; the record of the opening under (batch, local day, wave)
+and the choice of the cohort make a repetition harmless, also one that finds an opening half done.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from speechai.catalogue.policies import get_policy
+from speechai.core.model import Batch, BatchStatus, Pacing
+from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave
+from speechai.operation.context import Context
+from speechai.operation.nudges import DispatchDue, Nudges
+from speechai.store import batches, jobs, waves
+
+log = structlog.get_logger(__name__)
+
+
+def open_due_waves(context: Context) -> Nudges:
+    """Opens the wave that each running wave batch should have open by now; one that is open already is left alone."""
+    opened = 0
+    for batch in batches.batches_in(context.store, BatchStatus.RUNNING):
+        if batch.pacing is Pacing.WAVES:
+            opened += _open_wave_of(context, batch)
+    return [DispatchDue()] if opened else []
+
+
+def _open_wave_of(context: Context, batch: Batch) -> bool:
+    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
+    due = due_wave(policy, batch, now)
+    if due is None or waves.is_complete(store, batch.id, due.day, due.wave):
+        return False
+    for missed in due.missed:
+        waves.pass_over(store, batch.id, due.day, missed, now)
+    waves.start_opening(store, batch.id, due.day, due.wave, now)
+    admitted = _admit(context, batch, due)
+    waves.complete_opening(store, batch.id, due.day, due.wave, admitted=admitted)
+    log.info("a wave was opened", action="open_wave", batch_id=batch.id, day=str(due.day), admitted=admitted)
+    return True
+
+
+def _admit(context: Context, batch: Batch, due: DueWave) -> int:
+    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
+    waiting = jobs.waiting_for_a_wave(store, batch.id, now)
+    cohort = jobs.admitted_on(store, batch.id, due.day)
+    chosen, left = choose_cohort(waiting, cohort, policy.people_a_day)
+    until = next_day_wave(policy, batch, due.day)
+    jobs.postpone(
+        store, batch.id, left, until=until, reason=f"the day's {policy.people_a_day} people are chosen already"
+    )
+    return jobs.admit(store, batch.id, chosen, day=due.day, now=now)
