@@ -40,6 +40,8 @@ _NUMBER = re.compile(
     r"|invalid (phone|number)|number\b.{0,40}\b(invalid|not valid|not supported|not allowed)",
     re.IGNORECASE,
 )
+# "This key was used for another request": then there is a call under it. A complaint about the field itself is none.
+_KEY_USED = re.compile(r"(?<!request/body/)idempoten", re.IGNORECASE)
 # Refused by HTTP itself before anything looked at the call: the address or the method has gone, the body is not taken.
 _NEVER_PROCESSED: Final = frozenset({405, 406, 410, 411, 413, 414, 415, 431})
 
@@ -86,6 +88,8 @@ def error_of_create(outcome: Answer | NoAnswer, *, shown: str) -> RetellError:
         return _later(outcome, f"Retell's concurrency limit is reached ({status}: {shown})")
     if status == 429:
         return _later(outcome, f"Retell asks for fewer calls ({status}: {shown})")
+    if _KEY_USED.search(words):
+        return RetellUnknown(f"Retell says that this attempt was sent before ({status}: {shown})", status=status)
     if status == 400 and _NUMBER.search(words) and not _SET_UP.search(words):
         return NumberRefused(f"Retell cannot call this number ({status}: {shown})", status=status)
     if status == 400:

@@ -30,7 +30,6 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -171,17 +170,6 @@ class _Session(requests.Session):
         requests prepares the next hop, for which it reads the whole body without a bound."""
 
 
-class _Bearer(AuthBase):
-    """As an auth object, not as a header, because only that keeps a `.netrc` entry from taking its place."""
-
-    def __init__(self, api_key: str) -> None:
-        self._api_key = api_key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
-
-
 class _ThreadState(threading.local):
     session: _Session | None = None
     pid: int = 0
@@ -197,7 +185,7 @@ class Transport:
 
     Of the environment only HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY and the certificate bundle
     (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) are used, read when a session is made; a loopback address is never sent through
-    a proxy, which could not reach it. `trust_env` is off, so that no `.netrc` is read.
+    a proxy, which could not reach it. `trust_env` is off, because a `.netrc` entry would take the place of the key.
     """
 
     def __init__(
@@ -206,6 +194,9 @@ class Transport:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(f"Retell's address {base_url!r} must look like https://api.retellai.com")
+        if "@" in parts.netloc:
+            # requests would send these instead of the key.
+            raise ConfigurationError("Retell's address must not hold a user or a password")
         if not re.fullmatch(r"[!-~]+", api_key):
             raise ConfigurationError(
                 "the Retell API key is empty or holds a space, a line end or a non-ASCII character"
@@ -267,8 +258,13 @@ class Transport:
     def _new_session(self) -> _Session:
         session = _Session()
         session.trust_env = False
-        session.auth = _Bearer(self._api_key)
-        session.headers.update({"Accept": "application/json", "User-Agent": f"SpeechAI/{__version__}"})
+        session.headers.update(
+            {
+                "Authorization": f"Bearer {self._api_key}",
+                "Accept": "application/json",
+                "User-Agent": f"SpeechAI/{__version__}",
+            }
+        )
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         if self._host not in _LOOPBACK:

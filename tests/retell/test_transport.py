@@ -62,9 +62,13 @@ def closed_port() -> int:
         pytest.param(answer(201, [1]), id="a list"),
         pytest.param(answer(201, b"[" * 200_000), id="nested beyond reading"),
         pytest.param(answer(201, b"x", headers={"Content-Encoding": "gzip"}), id="not the gzip it claims to be"),
-        pytest.param(answer(201, b'"' + b"x" * (MAX_ANSWER_BYTES + 10) + b'"'), id="too long"),
+        pytest.param(answer(201, {"call_id": "x" * MAX_ANSWER_BYTES}), id="too long"),
         pytest.param(
-            answer(201, gzip.compress(b" " * (3 * MAX_ANSWER_BYTES)), headers={"Content-Encoding": "gzip"}),
+            answer(
+                201,
+                gzip.compress(b'{"call_id": "call_1"' + b" " * MAX_ANSWER_BYTES + b"}"),
+                headers={"Content-Encoding": "gzip"},
+            ),
             id="too long once unpacked",
         ),
         pytest.param(drip(b"", every_seconds=0.1, total_seconds=3), id="status line dripping"),
@@ -176,6 +180,22 @@ def test_connection_is_kept_between_calls_and_dropped_once_idle(monkeypatch: pyt
         monkeypatch.setattr(time, "monotonic", lambda: now() + MAX_IDLE_SECONDS + 1)
         retell.create_call(REQUEST)
         assert [one.connection for one in server.received] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("status", [201, 307, 401, 500])
+def test_answer_without_end_is_cut_off_soon(status: int) -> None:
+    sent_bytes = 0
+
+    def flood(connection: socket.socket) -> bool:
+        nonlocal sent_bytes
+        connection.sendall(f"HTTP/1.1 {status} X\r\nLocation: /x\r\nContent-Length: 99999999999\r\n\r\n".encode())
+        while sent_bytes < 20 * MAX_ANSWER_BYTES:
+            sent_bytes += connection.send(b"x" * 65536)
+        return False
+
+    with raw_server(flood) as server, pytest.raises(RetellError):
+        client(server.url, read=20).create_call(REQUEST)
+    assert sent_bytes < 3 * MAX_ANSWER_BYTES
 
 
 def test_error_page_without_end_costs_its_connection_and_no_more() -> None:
@@ -359,7 +379,10 @@ def test_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) ->
     assert not key or key not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["", "api.retellai.com", "ftp://api.retellai.com", "https://"])
+@pytest.mark.parametrize(
+    "url", ["", "http://user:secret@127.0.0.1", "api.retellai.com", "ftp://api.retellai.com", "https://"]
+)
 def test_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError) as caught:
         client(url)
+    assert "secret" not in str(caught.value)
