@@ -86,25 +86,21 @@ def _answer(exchange: Exchange, incoming: Incoming, *, name: str, subject: str, 
     scheme, _, key = incoming.authorization.partition(" ")
     if scheme.lower() != "bearer" or key not in exchange.config.api_keys:
         return refusal(401, "API key is missing or invalid")
-    body: Any = None
+    body: Any = {}
     if incoming.method in ("POST", "PATCH") and name not in _WITHOUT_JSON:
         try:
             body = json.loads(incoming.body or b"{}")
         except ValueError:
             return refusal(400, "request/body must be JSON", schema=True)
+        if not isinstance(body, dict):
+            return refusal(400, "request/body must be object", schema=True)
     fault: Fault | None = None
     if exchange.faults.concern(name) and "redirected" not in incoming.query:
         fault = exchange.faults.strike(name, _number(exchange, name, subject, body))
     if fault is not None and not fault.accepts:
         refused = fault_before(fault, incoming.path)
-        if isinstance(body, dict) and refused.ending is Ending.WHOLE and isinstance(body.get("idempotency_key"), str):
-            exchange.keys.failed(
-                body["idempotency_key"],
-                api_key=key,
-                body=incoming.body,
-                failure=(refused.status, refused.body),
-                now_ms=exchange.clock.now_ms(),
-            )
+        if name == "create-phone-call" and refused.ending is Ending.WHOLE:
+            calls.note_failure(exchange, body, api_key=key, raw=incoming.body, failure=refused)
         return refused
     behind_ms = fault.delay_ms if fault is not None and fault.kind is FaultKind.STALE else 0
     asked = Asked(
@@ -121,7 +117,7 @@ def _answer(exchange: Exchange, incoming: Incoming, *, name: str, subject: str, 
 
 def _number(exchange: Exchange, name: str, subject: str, body: Any) -> str | None:
     """The number that a request is about, for faults that are narrowed to numbers."""
-    if name == "create-phone-call" and isinstance(body, dict):
+    if name == "create-phone-call":
         number = body.get("to_number")
         return number if isinstance(number, str) else None
     record = exchange.calls.get(subject)

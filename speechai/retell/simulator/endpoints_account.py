@@ -83,7 +83,7 @@ _MODIFIED_MS = 1_793_491_200_000
 
 def list_agents(exchange: Exchange, asked: Asked) -> Answer:
     """POST /v2/list-agents; the page travels in the query, the filter in the body."""
-    criteria = (asked.body or {}).get("filter_criteria") or {}
+    criteria = asked.body.get("filter_criteria") or {}
     wanted = str(criteria.get("query", "")).lower()
     items = [
         {
@@ -146,13 +146,17 @@ def _page(items: list[dict[str, Any]], asked: Asked) -> Answer:
 def create_batch_call(exchange: Exchange, asked: Asked) -> Answer:
     """POST /create-batch-call; its calls go through the same machinery as single ones."""
     body = asked.body
-    if not isinstance(body, dict) or not isinstance(body.get("tasks"), list) or not body["tasks"]:
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list) or not tasks or not all(isinstance(task, dict) for task in tasks):
         return refusal(400, "request/body/tasks must NOT have fewer than 1 items", schema=True)
+    for name in ("trigger_timestamp", "reserved_concurrency"):
+        if not isinstance(body.get(name, 0), (int, float)):
+            return refusal(400, f"request/body/{name} must be number", schema=True)
     window = read_window(body.get("call_time_window"))
     if isinstance(window, Refusal):
         return refused(window)
     orders = []
-    for task in body["tasks"]:
+    for task in tasks:
         # A task knows neither a key nor honor_internal_dnc.
         single = {name: value for name, value in task.items() if name not in ("idempotency_key", "honor_internal_dnc")}
         order = read_order({**single, "from_number": body.get("from_number")}, exchange.config, set())

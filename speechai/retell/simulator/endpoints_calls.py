@@ -11,6 +11,7 @@ from typing import Any
 
 from speechai.retell.simulator.calls import CallRecord, show
 from speechai.retell.simulator.exchange import Exchange
+from speechai.retell.simulator.idempotency import Repeat
 from speechai.retell.simulator.listing import list_calls
 from speechai.retell.simulator.orders import Refusal, read_order
 from speechai.retell.simulator.wire import Answer, json_bytes, ok, refusal
@@ -27,7 +28,7 @@ class Asked:
     subject: str
     query: dict[str, str]
     raw: bytes
-    body: Any
+    body: dict[str, Any]
     behind_ms: int = 0
 
 
@@ -37,42 +38,61 @@ def refused(why: Refusal) -> Answer:
 
 def create_phone_call(exchange: Exchange, asked: Asked) -> Answer:
     """POST /v2/create-phone-call"""
-    now_ms = exchange.clock.now_ms()
-    rules = exchange.config.assumptions
-    key = asked.body.get("idempotency_key") if isinstance(asked.body, dict) else None
-    key = key if isinstance(key, str) else None
-    repeat = exchange.keys.find(key, api_key=asked.api_key, body=asked.raw, now_ms=now_ms)
+    key = _key(asked.body)
+    repeat = exchange.keys.find(key, api_key=asked.api_key, body=asked.raw, now_ms=exchange.clock.now_ms())
     if repeat is not None:
-        if repeat.refusal is not None:
-            return refusal(*repeat.refusal)
-        if repeat.failure is not None:
-            return Answer(status=repeat.failure[0], body=repeat.failure[1])
-        first = exchange.calls.get(repeat.call_id or "")
-        if first is None:
-            return _no_such_call(exchange, repeat.call_id or "")
-        return ok(show(first, now_ms, exchange.view), status=rules.idempotency_repeat_status)
+        return _repeated(exchange, repeat)
+    answer = _place(exchange, asked, key)
+    if answer.status >= 400:
+        note_failure(exchange, asked.body, api_key=asked.api_key, raw=asked.raw, failure=answer)
+    return answer
+
+
+def note_failure(exchange: Exchange, body: dict[str, Any], *, api_key: str, raw: bytes, failure: Answer) -> None:
+    """Remember a failed create under its key, where the assumption says that failures use keys up."""
+    now_ms = exchange.clock.now_ms()
+    exchange.keys.failed(_key(body), api_key=api_key, body=raw, failure=(failure.status, failure.body), now_ms=now_ms)
+
+
+def _key(body: dict[str, Any]) -> str | None:
+    key = body.get("idempotency_key")
+    return key if isinstance(key, str) else None
+
+
+def _repeated(exchange: Exchange, repeat: Repeat) -> Answer:
+    if repeat.refusal is not None:
+        return refusal(*repeat.refusal)
+    if repeat.failure is not None:
+        return Answer(status=repeat.failure[0], body=repeat.failure[1])
+    first = exchange.calls.get(repeat.call_id or "")
+    if first is None:
+        return _no_such_call(exchange, repeat.call_id or "")
+    status = exchange.config.assumptions.idempotency_repeat_status
+    return ok(show(first, exchange.clock.now_ms(), exchange.view), status=status)
+
+
+def _place(exchange: Exchange, asked: Asked, key: str | None) -> Answer:
+    rules = exchange.config.assumptions
     order = read_order(asked.body, exchange.config, exchange.do_not_call)
     if isinstance(order, Refusal):
-        answer = refused(order)
-        exchange.keys.failed(
-            key, api_key=asked.api_key, body=asked.raw, failure=(answer.status, answer.body), now_ms=now_ms
-        )
-        return answer
+        return refused(order)
     over = exchange.over_limit(order)
     if over is not None and rules.limit_refusal == "status_429":
         return refusal(429, over, retry_after_seconds=rules.limit_retry_after_seconds or None)
     low, high = exchange.config.durations.create_answer
+    # A manual clock has no pace at which an answer could be late.
     delay_ms = 0 if exchange.clock.manual else exchange.chance.randint(low, high)
     record = exchange.accept(order, dialled=over is None)
+    accepted_ms = record.timeline.accepted_ms
     exchange.keys.accepted(
         key,
         api_key=asked.api_key,
         body=asked.raw,
         call_id=record.call_id,
-        now_ms=now_ms,
-        answered_ms=now_ms + delay_ms,
+        now_ms=accepted_ms,
+        answered_ms=accepted_ms + delay_ms,
     )
-    return ok(show(record, record.timeline.accepted_ms, exchange.view), status=201, delay_ms=delay_ms)
+    return ok(show(record, accepted_ms, exchange.view), status=201, delay_ms=delay_ms)
 
 
 def get_call(exchange: Exchange, asked: Asked) -> Answer:
@@ -86,8 +106,6 @@ def get_call(exchange: Exchange, asked: Asked) -> Answer:
 
 def list_calls_v3(exchange: Exchange, asked: Asked) -> Answer:
     """POST /v3/list-calls"""
-    if not isinstance(asked.body, dict):
-        return refusal(400, "request/body must be object", schema=True)
     page = list_calls(exchange, asked.body, behind_ms=asked.behind_ms)
     return refused(page) if isinstance(page, Refusal) else ok(page)
 
@@ -116,9 +134,7 @@ def update_call(exchange: Exchange, asked: Asked) -> Answer:
     return ok(show(record, now_ms, exchange.view))
 
 
-def _update_error(record: CallRecord, body: Any, *, refuse_unknown: bool) -> Answer | None:
-    if not isinstance(body, dict):
-        return refusal(400, "request/body must be object", schema=True)
+def _update_error(record: CallRecord, body: dict[str, Any], *, refuse_unknown: bool) -> Answer | None:
     extra = sorted(set(body) - {"metadata", "data_storage_setting", "custom_attributes"})
     if extra and refuse_unknown:
         return refusal(400, f"request/body must NOT have additional properties ({extra[0]})", schema=True)

@@ -156,7 +156,7 @@ class Exchange:
         self.lines.schedule_end(record)
         self.journal.note_stopped(record)
         if record.webhook is not None:
-            self.postman.announce(record, self.view)
+            self.postman.announce_stop(record, self.view)
         return True
 
     def delete(self, record: CallRecord) -> None:

@@ -19,7 +19,7 @@ from speechai.retell.vocabulary import DataStorageSetting, WebhookEvent
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
-_KNOWN_FIELDS = frozenset(
+KNOWN_FIELDS = frozenset(
     {
         "from_number", "to_number", "idempotency_key", "honor_internal_dnc", "override_agent_id",
         "override_agent_version", "agent_override", "retell_llm_dynamic_variables", "metadata", "custom_sip_headers",
@@ -67,7 +67,7 @@ class Order:
     idempotency_key: str | None
 
 
-def read_order(body: Any, config: SimulatorConfig, do_not_call: set[str]) -> Order | Refusal:
+def read_order(body: Mapping[str, Any], config: SimulatorConfig, do_not_call: set[str]) -> Order | Refusal:
     """The order in a request body; `do_not_call` are the numbers that contacts mark so at present."""
     rules = config.assumptions
     wrong = _schema_error(body, rules)
@@ -96,7 +96,11 @@ def read_order(body: Any, config: SimulatorConfig, do_not_call: set[str]) -> Ord
 
 
 def _order(
-    body: dict[str, Any], config: SimulatorConfig, number: PhoneNumber, agent: Agent, resolved: tuple[int, str | None]
+    body: Mapping[str, Any],
+    config: SimulatorConfig,
+    number: PhoneNumber,
+    agent: Agent,
+    resolved: tuple[int, str | None],
 ) -> Order:
     variables = body.get("retell_llm_dynamic_variables")
     if variables is not None and config.assumptions.non_string_variable == "converted":
@@ -128,10 +132,8 @@ def _order(
     )
 
 
-def _schema_error(body: Any, rules: Assumptions) -> str | None:
+def _schema_error(body: Mapping[str, Any], rules: Assumptions) -> str | None:
     """The first violation in the words of a schema validator, None where there is none."""
-    if not isinstance(body, dict):
-        return "request/body must be object"
     for name in ("from_number", "to_number"):
         if name not in body:
             return f"request/body must have required property '{name}'"
@@ -152,7 +154,7 @@ def _schema_error(body: Any, rules: Assumptions) -> str | None:
         for name, value in (body.get("retell_llm_dynamic_variables") or {}).items():
             if not isinstance(value, str):
                 return f"request/body/retell_llm_dynamic_variables/{name} must be string"
-    if rules.unknown_fields_refused and (extra := sorted(set(body) - _KNOWN_FIELDS)):
+    if rules.unknown_fields_refused and (extra := sorted(set(body) - KNOWN_FIELDS)):
         return f"request/body must NOT have additional properties ({extra[0]})"
     return _override_error(body.get("agent_override") or {})
 
@@ -169,8 +171,10 @@ def _override_error(override: Mapping[str, Any]) -> str | None:
     storage = own.get("data_storage_setting")
     if storage is not None and storage not in set(DataStorageSetting):
         return f"{where}/data_storage_setting must be equal to one of the allowed values"
-    unknown = set(own.get("webhook_events") or ()) - set(WebhookEvent)
-    return f"{where}/webhook_events must be equal to one of the allowed values" if unknown else None
+    events = own.get("webhook_events") or []
+    if not isinstance(events, list) or not all(event in list(WebhookEvent) for event in events):
+        return f"{where}/webhook_events must be equal to one of the allowed values"
+    return None
 
 
 def _version(agent: Agent, asked: object) -> tuple[int, str | None] | None:

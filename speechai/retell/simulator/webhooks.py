@@ -25,6 +25,7 @@ from speechai.retell.simulator.config import SimulatorConfig
 from speechai.retell.simulator.faults import FaultKind, FaultRules
 from speechai.retell.simulator.journal import Journal
 from speechai.retell.simulator.orders import WebhookTarget
+from speechai.retell.simulator.timeline import Timeline
 from speechai.retell.simulator.wire import json_bytes
 from speechai.retell.vocabulary import CallStatus, DisconnectionReason, WebhookEvent
 
@@ -66,15 +67,24 @@ class Postman:
         self._running: set[asyncio.Task[None]] = set()
 
     def announce(self, record: CallRecord, view: View) -> None:
-        """Note every event the call's timeline holds; those of an earlier timeline are dropped when they come up."""
-        target: WebhookTarget = record.webhook
-        for event, due_ms in _events(record):
-            if event in target.events and due_ms >= self._clock.now_ms():
-                self._agenda.at(due_ms, partial(self._due, record, view, event, due_ms, record.timeline.reason))
+        """Note every event of a call just accepted."""
+        for event, due_ms in _events(record.timeline):
+            self._note(record, view, event, due_ms)
 
-    def _due(self, record: CallRecord, view: View, event: WebhookEvent, due_ms: int, reason: str) -> None:
+    def announce_stop(self, record: CallRecord, view: View) -> None:
+        """Note the events of the end that stop-call made; the planned ones are dropped when they come up."""
+        ended_ms = record.timeline.ended_ms
+        for event, due_ms in _events(record.timeline):
+            if ended_ms is not None and due_ms >= ended_ms and event is not WebhookEvent.CALL_STARTED:
+                self._note(record, view, event, due_ms)
+
+    def _note(self, record: CallRecord, view: View, event: WebhookEvent, due_ms: int) -> None:
+        if event in record.webhook.events:
+            self._agenda.at(due_ms, partial(self._due, record, view, event, due_ms, record.timeline))
+
+    def _due(self, record: CallRecord, view: View, event: WebhookEvent, due_ms: int, planned: Timeline) -> None:
         line = record.timeline
-        if line.reason != reason and (event is not WebhookEvent.CALL_STARTED or line.connected_ms is None):
+        if line is not planned and line.ended_ms is not None and due_ms >= line.ended_ms:
             return
         fault = self._faults.strike(event, record.to_number, webhook=True)
         kind = fault.kind if fault is not None else None
@@ -152,8 +162,7 @@ class Postman:
             self._client.close()
 
 
-def _events(record: CallRecord) -> Iterator[tuple[WebhookEvent, int]]:
-    line = record.timeline
+def _events(line: Timeline) -> Iterator[tuple[WebhookEvent, int]]:
     if line.connected_ms is not None:
         yield WebhookEvent.CALL_STARTED, line.connected_ms
     if line.ended_ms is None:
@@ -193,10 +202,20 @@ def payload(record: CallRecord, view: View, event: WebhookEvent, at_ms: int) -> 
             whole.pop("call_cost", None)
     body: dict[str, Any] = {"event": event, "call": whole}
     if event is WebhookEvent.TRANSCRIPT_UPDATED:
-        body["transcript_with_tool_calls"] = whole.get("transcript_with_tool_calls", [])
+        body["transcript_with_tool_calls"] = _heard_until(record, view, at_ms)
     if event.value.startswith("transfer_"):
         body["transfer_destination"] = {"type": "predefined", "number": record.outcome.transfer_destination}
         body["transfer_option"] = {"type": "cold_transfer"}
     if rules.webhook_event_timestamp:
         body["event_timestamp"] = at_ms
     return body
+
+
+def _heard_until(record: CallRecord, view: View, at_ms: int) -> list[dict[str, Any]]:
+    """The utterances that had begun at an instant of the talk."""
+    line = record.timeline
+    if line.connected_ms is None or line.ended_ms is None:
+        return []
+    whole = show(record, line.ended_ms, view, stored=False)["transcript_with_tool_calls"]
+    elapsed = (at_ms - line.connected_ms) / 1000
+    return [utterance for utterance in whole if utterance["words"][0]["start"] <= elapsed]
