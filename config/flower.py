@@ -1,7 +1,7 @@
 """Flower's configuration: `celery -A tasks flower` reads this file because `tasks` names it in FLOWER_CONF.
 
-Enters: the settings. Leaves: the names that Flower takes from a configuration file (each capital-free name below that is
-one of its options). Flower executes the file by its path, outside of the package.
+Enters: the settings. Leaves: the names below that are options of Flower. It executes the file by its path, so nothing
+here may be called like an option by accident (`logging`, for one).
 
 The pages show every task and can revoke them, so there is always a password: FLOWER_BASIC_AUTH, else one that is made
 once and kept in `<DATA_DIR>/flower-password`, readable by its owner only. `/metrics` and `/healthcheck` answer without

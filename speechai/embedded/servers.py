@@ -2,17 +2,11 @@
 
 Enters: a data folder. Leaves: a running process on a free port of 127.0.0.1, its data in `<folder>/redis` or
 `<folder>/mongo`, its output in `<folder>/logs`. `sharing.py` decides when to start and stop; nobody else calls this.
-
-A server holds an flock on its state file for as long as it lives: the descriptor is inherited by the process, so the
-kernel lets it go whatever the server dies of. That tells a live server from a dead one without trusting a process
-number that may have been given to somebody else, and it survives a `kill -9` of the command that started it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -21,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +22,14 @@ import pymongo
 import redis
 from pymongo.errors import PyMongoError
 
+from speechai.embedded import leash
 from speechai.errors import Unavailable
 
 START_SECONDS = 60.0
 """Bound of a start: both are up within a second, but a large log is replayed first."""
-STOP_SECONDS = 15.0
+STOP_SECONDS = 10.0
 """Grace between SIGTERM and SIGKILL."""
 PORT_TRIES = 3
-TAIL_LINES = 15
 MONGO_FLAGS = ("--cache-size", "256M", "--log-level", "WARNING")
 
 
@@ -125,7 +118,7 @@ def mongo_answers(address: str) -> bool:
 
 MONGO = Kind(
     name="mongo",
-    title="the embedded MongoDB (SecantusDB)",
+    title="The embedded MongoDB (SecantusDB)",
     variable="MONGO_URI",
     # Retryable writes slow SecantusDB to some 40 a second once it holds 10,000 of them.
     address="mongodb://127.0.0.1:{port}/?retryWrites=false",
@@ -134,7 +127,7 @@ MONGO = Kind(
 )
 REDIS = Kind(
     name="redis",
-    title="the embedded Redis (Valkey)",
+    title="The embedded Redis (Valkey)",
     variable="REDIS_URL",
     address="redis://127.0.0.1:{port}/0",
     command=redis_command,
@@ -149,16 +142,15 @@ def find(kind: Kind, data_dir: Path) -> Running | None:
         Unavailable: a server lives, but nobody wrote down where (its starter was killed in that very moment).
     """
     state = _state_file(kind, data_dir)
-    if not _is_held(state):
+    if not leash.is_held(state):
         return None
-    try:
-        note = json.loads(state.read_text())
-        return Running(kind=kind, pid=int(note["pid"]), port=int(note["port"]))
-    except (OSError, ValueError, KeyError):
+    facts = leash.facts_of(state)
+    if facts is None:
         raise Unavailable(
             f"A server of an interrupted start still uses {data_dir / kind.name}. "
             f"End the process that holds {state} (lsof {state}) and try again."
-        ) from None
+        )
+    return Running(kind=kind, pid=facts["pid"], port=facts["port"])
 
 
 def start(kind: Kind, data_dir: Path) -> Running:
@@ -168,7 +160,7 @@ def start(kind: Kind, data_dir: Path) -> Running:
         Unavailable: it did not come up; the message holds the end of its log and what to do.
     """
     folder, log = data_dir / kind.name, data_dir / "logs" / f"{kind.name}.log"
-    for needed in (folder, log.parent, _state_file(kind, data_dir).parent):
+    for needed in (folder, log.parent):
         needed.mkdir(parents=True, exist_ok=True)
     for _ in range(PORT_TRIES):
         port = _free_port()
@@ -181,35 +173,34 @@ def start(kind: Kind, data_dir: Path) -> Running:
         except BaseException:
             stop(running, data_dir)
             raise
-        tail = _tail(log, written_before)
-        if process.poll() is not None and "in use" in tail:
+        ended, said = process.poll(), leash.tail(log, start=written_before)
+        if ended is not None and "in use" in said:
             continue
-        reason = f"ended with exit code {process.poll()}" if process.poll() is not None else "does not answer"
+        reason = "does not answer" if ended is None else f"ended with exit code {ended}"
         stop(running, data_dir)
         raise Unavailable(
-            f"{kind.title.capitalize()} could not be started: it {reason}.\n"
-            f"The end of {log}:\n{tail or '  (nothing)'}{_what_to_do(kind.variable)}"
+            f"{kind.title} could not be started: it {reason}.\nThe end of {log}:\n{said}{_what_to_do(kind.variable)}"
         )
     raise Unavailable(
-        f"{kind.title.capitalize()} could not be started: {PORT_TRIES} ports that were free were taken by others."
+        f"{kind.title} could not be started: {PORT_TRIES} ports that were free were taken by others."
         + _what_to_do(kind.variable)
     )
 
 
 def stop(running: Running, data_dir: Path) -> None:
     """SIGTERM, a grace, SIGKILL. Does nothing for a server that is already gone."""
+
+    def still_listens() -> bool:
+        # The knock also wakes SecantusDB's accepting thread, which else sleeps on for two seconds. Its main thread can
+        # miss a SIGTERM soon after the start: it was found still waiting in 10 of 60 such stops.
+        try:
+            socket.create_connection(("127.0.0.1", running.port), timeout=0.1).close()
+        except OSError:
+            return False
+        return True
+
     state = _state_file(running.kind, data_dir)
-    for signum, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        if not _is_held(state):
-            break
-        with suppress(ProcessLookupError):
-            os.kill(running.pid, signum)
-        deadline = time.monotonic() + seconds
-        while _is_held(state) and time.monotonic() < deadline:
-            # SecantusDB's accepting thread sleeps on for two seconds unless somebody knocks.
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", running.port), timeout=0.1).close()
-            time.sleep(0.02)
+    leash.end(state, running.pid, grace_seconds=STOP_SECONDS, is_deaf=still_listens)
     _reap(running)
 
 
@@ -221,29 +212,23 @@ def kill_child(running: Running) -> None:
 
 
 def _launch(kind: Kind, data_dir: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
-    command = kind.command((data_dir / kind.name).absolute(), port)
+    command = kind.command(data_dir / kind.name, port)
     # A measured test run must not have its tracer started inside the database.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    with _state_file(kind, data_dir).open("w") as state, log.open("ab") as output:
-        fcntl.flock(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        try:
-            # A session of its own: Ctrl-C in the terminal must not reach the servers before the workers have stopped.
-            process = subprocess.Popen(
+    try:
+        with log.open("ab") as output:
+            process = leash.launch(
                 command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                _state_file(kind, data_dir),
+                output=output,
                 cwd=data_dir,
-                env=environ,
-                start_new_session=True,
-                pass_fds=[state.fileno()],
+                environ=environ,
+                facts={"port": port},
             )
-        except OSError as error:
-            raise Unavailable(
-                f"{kind.title.capitalize()} could not be started: {command[0]}: {error.strerror}."
-                + _what_to_do(kind.variable)
-            ) from None
-        json.dump({"pid": process.pid, "port": port}, state)
+    except OSError as error:
+        raise Unavailable(
+            f"{kind.title} could not be started: {command[0]}: {error.strerror}." + _what_to_do(kind.variable)
+        ) from None
     _children.append(process)
     return process
 
@@ -261,22 +246,10 @@ def _state_file(kind: Kind, data_dir: Path) -> Path:
     return data_dir / "locks" / kind.name
 
 
-def _is_held(state: Path) -> bool:
-    """Whether a server lives. Asked with a shared lock, so that two who ask at once do not see each other."""
-    try:
-        with state.open() as probe:
-            fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
 def _reap(ended: Running) -> None:
     for child in _children:
         if child.pid == ended.pid:
-            child.wait(timeout=5)
+            child.wait(timeout=leash.KILL_SECONDS)
     _children[:] = [child for child in _children if child.poll() is None]
 
 
@@ -291,13 +264,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _tail(log: Path, start: int) -> str:
-    with log.open("rb") as written:
-        written.seek(start)
-        lines = written.read().decode(errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])
 
 
 def _what_to_do(variable: str) -> str:

@@ -1,0 +1,168 @@
+"""Running the Procfile: together, in order, to a clean end, with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.settings import Settings, load_settings
+from speechai.embedded import processes
+from speechai.embedded.processes import environ_for, run_procfile, running_procfile
+from speechai.errors import ConfigurationError, Unavailable
+
+ROOT = Path(__file__).parents[2]
+UP = """
+import os, sys
+from pathlib import Path
+from speechai.embedded.processes import run_procfile
+sys.exit(run_procfile(Path(sys.argv[1]), os.environ, {"extra": "python -c 'import time; time.sleep(60)'"}))
+"""
+POLITE = """
+import os, pathlib, signal, sys, time
+place = pathlib.Path(sys.argv[1])
+def leave(*_):
+    place.joinpath("said-goodbye").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+child = os.fork()
+if not child:
+    signal.signal(signal.SIGTERM, lambda *_: place.joinpath("child-was-signalled").touch())
+    time.sleep(60)
+place.joinpath("ready").touch()
+print("ready with", os.environ["DATA_DIR"])
+time.sleep(60)
+"""
+
+
+def environ_in(folder: Path) -> dict[str, str]:
+    return {**os.environ, "DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+
+
+def procfile_of(folder: Path, **commands: str) -> Path:
+    path = folder / "Procfile"
+    path.write_text("".join(f"{name}: {command}\n" for name, command in commands.items()))
+    return path
+
+
+def polite(folder: Path) -> str:
+    (folder / "polite.py").write_text(POLITE)
+    return f"python {folder / 'polite.py'} {folder}"
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def alive(folder: Path) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(folder)]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_all_with_exit_code_0(tmp_path: Path, signum: int) -> None:
+    procfile = procfile_of(tmp_path, polite=polite(tmp_path))
+    command = [sys.executable, "-c", UP, str(procfile)]
+    with subprocess.Popen(command, env=environ_in(tmp_path), stdout=subprocess.PIPE, text=True) as up:
+        wait_for((tmp_path / "ready").exists)
+        assert len(alive(tmp_path)) == 3, "the extra process, the polite one and its child"
+        up.send_signal(signum)
+        printed = up.communicate(timeout=30)[0]
+    assert up.returncode == 0
+    assert f"ready with {tmp_path / 'data'}" in printed
+    assert (tmp_path / "said-goodbye").exists(), "SIGTERM, not SIGKILL"
+    assert not (tmp_path / "child-was-signalled").exists(), "the children of a prefork worker keep their task"
+    assert alive(tmp_path) == []
+
+
+def test_one_that_ends_by_itself_ends_all_with_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    procfile = procfile_of(tmp_path, good="sleep 60", bad="python -c 'print(\"cannot go on\"); raise SystemExit(3)'")
+    started: list[bool] = []
+    assert run_procfile(procfile, environ_in(tmp_path), on_started=lambda: started.append(True)) == 1
+    assert started == [True]
+    printed = capsys.readouterr().out
+    assert "bad ended by itself with exit code 3" in printed
+    assert alive(tmp_path) == []
+
+
+def test_in_the_background_their_output_is_in_files_and_they_end_with_the_context(tmp_path: Path) -> None:
+    procfile = procfile_of(tmp_path, polite=polite(tmp_path))
+    logs = tmp_path / "logs"
+    with running_procfile(procfile, environ_in(tmp_path), logs, is_ready=(tmp_path / "ready").exists) as crew:
+        crew.check()
+        wait_for(lambda: "ready with" in (logs / "polite.log").read_text())
+        crew.members[0].process.kill()
+        crew.members[0].process.wait()
+        with pytest.raises(Unavailable, match=r"polite ended by itself[\s\S]*ready with"):
+            crew.check()
+    assert alive(tmp_path) == [], "also the child of the one that was killed"
+
+
+def test_one_that_dies_while_starting_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:
+    procfile = procfile_of(tmp_path, good="sleep 60", bad="echo no such module; exit 5")
+    with (
+        pytest.raises(Unavailable, match=r"bad ended by itself.*[\s\S]*(no such module|not found)"),
+        running_procfile(procfile, environ_in(tmp_path), tmp_path / "logs", is_ready=lambda: False),
+    ):
+        pytest.fail("the context must not open")
+    assert alive(tmp_path) == []
+
+
+def test_a_second_crew_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    procfile = procfile_of(tmp_path, one="sleep 60")
+    with running_procfile(procfile, environ_in(tmp_path), tmp_path / "logs"):
+        with (
+            pytest.raises(Unavailable, match=rf"Process {os.getpid()} already runs the workers.*DATA_DIR"),
+            running_procfile(procfile, environ_in(tmp_path), tmp_path / "logs"),
+        ):
+            pytest.fail("the context must not open")
+        assert len(alive(tmp_path)) == 1
+
+
+def test_what_a_killed_command_left_running_is_stopped_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 1.0)
+    procfile = procfile_of(tmp_path, polite=polite(tmp_path))
+    command = [sys.executable, "-c", UP, str(procfile)]
+    with subprocess.Popen(command, env=environ_in(tmp_path), stdout=subprocess.DEVNULL) as up:
+        wait_for((tmp_path / "ready").exists)
+        up.kill()
+    assert len(alive(tmp_path)) == 3
+    procfile = procfile_of(tmp_path, other="sleep 60")
+    with running_procfile(procfile, environ_in(tmp_path), tmp_path / "logs"):
+        assert [process.name() for process in alive(tmp_path)] == ["sleep"]
+    assert (tmp_path / "said-goodbye").exists()
+
+
+@pytest.mark.parametrize("content", [None, "", "no colon here\n", "one: sleep 1\none: sleep 2\n"])
+def test_a_procfile_that_cannot_be_used_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "Procfile"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError, match=str(path)):
+        run_procfile(path, environ_in(tmp_path))
+
+
+def test_the_processes_see_the_same_settings_as_the_command(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {
+            "data_dir": tmp_path,
+            "redis_url": "redis://127.0.0.1:1/0",
+            "retell_api_key": "key_0123456789abcdef",
+            "retell_from_number": "+56223456789,+56223456780",
+            "call_polling_interval": 0.25,
+        }
+    )
+    written = environ_for(settings, {"PATH": "/bin", "CALL_POLLING_INTERVAL": "15"})
+    assert written["PATH"] == "/bin"
+    assert load_settings(written) == settings
