@@ -43,6 +43,8 @@ class CallRequest:
             "from_number": self.from_number,
             "to_number": self.to_number,
             "idempotency_key": self.attempt_id,
+            # Retell marks a contact who asks, in any call, not to be called; only with this does it refuse to dial.
+            "honor_internal_dnc": True,
             "metadata": {**as_strings(self.metadata), ATTEMPT_KEY: self.attempt_id},
             "retell_llm_dynamic_variables": as_strings(self.variables),
         }

@@ -1,4 +1,4 @@
-"""The client against the simulator over HTTP, with the official SDK beside it as the judge of what is said on the wire."""
+"""The client against the simulator over HTTP, with the official SDK as the judge of what is said on the wire."""
 
 from __future__ import annotations
 
@@ -165,9 +165,13 @@ def test_search_that_fails_is_never_taken_for_no_call(kind: FaultKind, simulator
     assert retell.find_call(REQUEST.attempt_id, PHONE) is not None
 
 
-def test_number_that_retell_marked_do_not_call_or_cannot_reach_is_the_numbers_fault() -> None:
-    with running_simulator(config()) as simulator, pytest.raises(NumberRefused):
-        client(simulator).create_call(CallRequest(attempt_id="a", from_number=DEFAULT_FROM_NUMBER, to_number="911"))
+@pytest.mark.parametrize("number", ["911", "+56987654321"], ids=["no E.164", "marked do-not-call at Retell"])
+def test_number_that_cannot_be_called_is_the_numbers_fault(number: str) -> None:
+    request = CallRequest(attempt_id="a", from_number=DEFAULT_FROM_NUMBER, to_number=number)
+    with running_simulator(config(do_not_call=frozenset({"+56987654321"}))) as simulator:
+        with pytest.raises(NumberRefused):
+            client(simulator).create_call(request)
+        assert simulator.journal()["calls"] == []
 
 
 def test_unknown_caller_number_agent_or_key_is_the_accounts_fault(simulator: Simulator) -> None:

@@ -28,6 +28,7 @@ def test_nothing_is_overridden_unless_asked() -> None:
         "from_number",
         "to_number",
         "idempotency_key",
+        "honor_internal_dnc",
         "metadata",
         "retell_llm_dynamic_variables",
     }
