@@ -74,3 +74,12 @@ def _round_robin(queues: Iterable[Iterable[tuple[str, int]]]) -> Iterator[tuple[
                 yield item
                 still.append(queue)
         waiting = still
+
+
+def ticket_of(context: Context, job_id: str) -> int | None:
+    """Hands out one job by hand, whatever its time; None where it does not wait."""
+    job = jobs.get_job(context.store, job_id)
+    until = context.clock() + timedelta(seconds=context.settings.lease_seconds)
+    if job is None or not jobs.issue_ticket(context.store, job.id, job.ticket, until=until):
+        return None
+    return job.ticket + 1

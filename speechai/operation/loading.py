@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog

@@ -1,0 +1,70 @@
+"""The Celery application, the context of its processes, and the way a nudge becomes a message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_init
+from kombu.exceptions import OperationalError
+
+import config
+from config.celery import celery_settings
+from config.settings import get_settings
+from speechai.logs import configure_logs
+from speechai.operation.context import Context, open_context
+from speechai.operation.nudges import DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
+from speechai.store.indexes import create_indexes
+
+log = structlog.get_logger(__name__)
+
+# Flower reads its options from this file also where it is started by hand: without it the pages would stand open.
+os.environ.setdefault("FLOWER_CONF", str(Path(config.__file__).with_name("flower.py")))
+
+app = Celery("speechai")
+app.conf.update(celery_settings(get_settings()))
+
+
+def context() -> Context:
+    """This process's settings, store and Retell client; made at the first task, so after any fork."""
+    return open_context(get_settings())
+
+
+def send(nudges: Iterable[Nudge]) -> None:
+    """Publishes what should happen next. A broker that is away loses nothing: the sweep finds every wait again."""
+    for nudge in nudges:
+        name, args, options = _message(nudge)
+        try:
+            app.send_task(name, args=args, **options)
+        except (OperationalError, OSError) as error:
+            log.warning("a message could not be sent; the sweep will", action="send", task=name, why=str(error))
+
+
+def _message(nudge: Nudge) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    match nudge:
+        case PlaceCall(job_id, ticket):
+            # Once its lease is over the job has another ticket: this message would only be thrown away.
+            return "tasks.place_call", (job_id, ticket), {"expires": get_settings().lease_seconds}
+        case PollCall(attempt_id, number, after_seconds):
+            return "tasks.poll_call", (attempt_id, number), {"countdown": after_seconds or None}
+        case Finish(attempt_id):
+            return "tasks.finish", (attempt_id,), {}
+        case LoadBatch(batch_id):
+            return "tasks.load_batch", (batch_id,), {}
+        case DispatchDue():
+            return "tasks.dispatch_due", (), {"expires": 60}
+
+
+@setup_logging.connect
+def _use_our_logs(**_: Any) -> None:
+    configure_logs(get_settings())
+
+
+@worker_init.connect
+def _prepare(**_: Any) -> None:
+    """A worker starts only with its indexes in place; a database that is away stops it with a readable message."""
+    create_indexes(open_context(get_settings()).store)

@@ -1,0 +1,48 @@
+"""The tasks of a list: store a file as a batch, and load it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speechai.core.model import Pacing
+from speechai.operation import loading
+from tasks.app import app, context, send
+
+
+@app.task(name="tasks.enqueue_batch")
+def enqueue_batch(
+    path: str,
+    use_case: str,
+    account_id: str = "main",
+    name: str | None = None,
+    pacing: str = "waves",
+    policy: str | None = None,
+    mapping: dict[str, list[str]] | None = None,
+    sheet: str | None = None,
+    again: bool = False,
+) -> None:
+    """Make a batch of a workbook or CSV that lies on the worker's own machine.
+
+    path: the file there; `speechai enqueue FILE` sends one from anywhere. use_case: debt_collection, marketing, survey,
+    reminder, notification. pacing: waves or continuous. policy: a name of the catalogue. mapping: columns by meaning,
+    e.g. {"phone": ["Celular 2"]}. The same file for the same account is recognised unless `again`.
+
+        celery -A tasks call tasks.enqueue_batch --args '["/data/cartera.xlsx", "debt_collection"]'
+    """
+    order = loading.Order(
+        use_case=use_case,
+        account_id=account_id,
+        name=name,
+        pacing=Pacing(pacing),
+        policy=policy,
+        mapping={meaning: tuple(columns) for meaning, columns in (mapping or {}).items()},
+        sheet=sheet,
+        again=again,
+    )
+    send(loading.submit(context(), Path(path), order).nudges)
+
+
+@app.task(name="tasks.load_batch", soft_time_limit=3_600, time_limit=3_660)
+def load_batch(batch_id: str) -> None:
+    """Turn the stored file of a batch into jobs: whole or not at all. A batch that is loaded is left alone."""
+    send(loading.load_batch(context(), batch_id))
