@@ -72,6 +72,7 @@ class RowReader:
         self._width = len(layout.header)
         self._single = {m: places[0] for m, places in layout.columns.items()}
         self._required = spec.required
+        self._text_meanings = tuple(m for m in _TEXT_MEANINGS if m in self._single)
 
     def read(self, row: int, cells: Sequence[Cell]) -> ContactRow | RejectedRow:
         """Judge one row that is not blank. `row` is its number in the sheet."""
@@ -169,7 +170,7 @@ class RowReader:
 
     def _texts(self, cells: tuple[Cell, ...], draft: _Draft) -> dict[str, str]:
         texts: dict[str, str] = {}
-        for meaning in _TEXT_MEANINGS:
+        for meaning in self._text_meanings:
             text = self._value(cells, meaning, draft, _read_text)
             if text is not None:
                 texts[meaning.value] = text

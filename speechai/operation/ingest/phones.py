@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -22,6 +23,8 @@ from speechai.operation.ingest.reasons import Reason
 from speechai.operation.ingest.text import compact
 
 _SEPARATORS = re.compile(r"[/;,|\n\r\t&]+|\s+(?:y|e|o|u)\s+|(?<=\d)\s*(?=\+\d)", re.IGNORECASE)
+_PLAIN = re.compile(r"\+?\d{5,15}", re.ASCII)
+_NOT_DIGITS = re.compile(r"\D")
 _SPACED_HYPHEN = re.compile(r"\s+[-–—]+\s+")
 _FRAGMENT_DIGITS = 4
 _WHOLE_DIGITS = 8
@@ -86,6 +89,8 @@ def _number_text(cell: int | float) -> str | None:
 
 
 def _read_text(text: str, country: str, allowed: tuple[str, ...]) -> list[PhoneResult]:
+    if _PLAIN.fullmatch(text):  # nearly all cells of a big file: nothing to take apart
+        return [] if _is_filler(text.removeprefix("+")) else [_read_one(text, country, allowed)]
     if _is_nothing(text):
         return []
     if match := _SCIENTIFIC.match(text):
@@ -129,24 +134,29 @@ def _digits(text: str) -> int:
 
 
 def _is_nothing(text: str) -> bool:
-    """Whether a cell says that there is no phone: nothing, a word for it, one digit repeated, or 1234..."""
+    """Whether a cell says that there is no phone: nothing, a word for it, or a filler."""
     if is_excel_error(text) or is_placeholder(text):
         return True
     plain = compact(text)
-    if not plain.isdigit():
-        return False
-    subscriber = plain.removeprefix("0").removeprefix("56")
+    return plain.isdigit() and _is_filler(plain)
+
+
+def _is_filler(digits: str) -> bool:
+    """One digit repeated, also behind 56 and 9, or 1234...: what people type where a number is demanded."""
+    subscriber = digits.removeprefix("0").removeprefix("56")
     if len(subscriber) == 9 and subscriber[0] == "9":
         subscriber = subscriber[1:]
-    return len(set(plain)) == 1 or len(set(subscriber)) <= 1 or (len(plain) > 6 and "1234567890".startswith(plain))
+    if len(set(subscriber)) <= 1 or len(set(digits)) == 1:
+        return True
+    return len(digits) > 6 and "1234567890".startswith(digits)
 
 
 @lru_cache(maxsize=4096)
 def _read_one(piece: str, country: str, allowed: tuple[str, ...]) -> PhoneResult:
-    bare = _LABELS.sub(" ", piece).strip(" :.-–")
+    bare = piece if _PLAIN.fullmatch(piece) else _LABELS.sub(" ", piece).strip(" :.-–")
     if not _ALLOWED_CHARACTERS.match(bare):
         return PhoneResult(text=piece, reason=Reason.PHONE_WORDS)
-    digits = re.sub(r"\D", "", bare)
+    digits = _NOT_DIGITS.sub("", bare)
     if not digits:
         return PhoneResult(text=piece, reason=Reason.PHONE_INVALID)
     international = bare.startswith("+") or (digits.startswith("00") and len(digits) > 11)
@@ -158,7 +168,7 @@ def _read_one(piece: str, country: str, allowed: tuple[str, ...]) -> PhoneResult
     mended = _mend(digits, country, international=international)
     if isinstance(mended, Reason):
         return PhoneResult(text=piece, reason=mended)
-    return _checked(piece, mended, (country,))
+    return _checked(piece, mended, country)
 
 
 def _mend(digits: str, country: str, *, international: bool) -> str | Reason:
@@ -179,19 +189,19 @@ def _abroad(piece: str, digits: str, country: str, allowed: tuple[str, ...]) -> 
             mended = _mend(digits, other, international=True)
             if isinstance(mended, Reason):
                 return PhoneResult(text=piece, reason=mended)
-            return _checked(piece, mended, (other,))
+            return _checked(piece, mended, other)
     return PhoneResult(text=piece, reason=Reason.PHONE_COUNTRY)
 
 
-def _checked(piece: str, e164: str, regions: tuple[str, ...]) -> PhoneResult:
+def _checked(piece: str, e164: str, region: str) -> PhoneResult:
+    if _certainly_valid(e164, region):
+        return PhoneResult(text=piece, e164=e164)
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
         return PhoneResult(text=piece, reason=Reason.PHONE_INVALID)
-    if phonenumbers.region_code_for_number(number) not in regions:
-        return PhoneResult(text=piece, reason=_why_invalid(number))
     kind = phonenumbers.number_type(number)
-    if kind == PhoneNumberType.UNKNOWN:
+    if kind == PhoneNumberType.UNKNOWN or phonenumbers.region_code_for_number(number) != region:
         return PhoneResult(text=piece, reason=_why_invalid(number))
     if kind not in _PERSONAL:
         return PhoneResult(text=piece, reason=Reason.PHONE_SPECIAL)
@@ -199,6 +209,27 @@ def _checked(piece: str, e164: str, regions: tuple[str, ...]) -> PhoneResult:
     if formatted != e164:  # it dropped or added digits: that is a guess
         return PhoneResult(text=piece, reason=Reason.PHONE_INVALID)
     return PhoneResult(text=piece, e164=formatted)
+
+
+def _certainly_valid(e164: str, region: str) -> bool:
+    """Whether phonenumbers' own pattern for mobiles of the region takes it: its full answer costs 20 times more.
+
+    A test holds that this never says yes where phonenumbers says no.
+    """
+    code, pattern = _mobile_pattern(region)
+    return e164.startswith(code) and pattern.fullmatch(e164, len(code)) is not None
+
+
+@cache
+def _mobile_pattern(region: str) -> tuple[str, re.Pattern[str]]:
+    if region not in _CALLING_CODES:
+        return "+", re.compile(r"(?!)")
+    metadata: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    lengths = "|".join(rf"\d{{{n}}}" for n in metadata.general_desc.possible_length)
+    # Chile's metadata has one plan for mobiles and landlines; of Argentina's, only 9 + ten digits is surely a mobile.
+    first = "9" if region == "AR" else ""
+    pattern = metadata.mobile.national_number_pattern
+    return f"+{_CALLING_CODES[region]}", re.compile(rf"(?=(?:{lengths})$)(?={first})(?:{pattern})")
 
 
 def _why_invalid(number: phonenumbers.PhoneNumber) -> Reason:
