@@ -86,8 +86,9 @@ def run_procfile(
 ) -> int:
     """Run all until SIGINT or SIGTERM (0) or until one ends by itself (1); a second signal ends the grace.
 
-    Call it in the main thread. Every command is one simple command (the shell is replaced by it). `extra` are further processes, name to shell command; they start first. `on_started` is
-    called once, when all have been started (not: when they are ready).
+    Call it in the main thread. Every command is one simple command (the shell is replaced by it). `extra` are further
+    processes, name to command; they start first. `on_started` is called once, when all have been started (not: when
+    they are ready).
 
     Raises:
         ConfigurationError: the Procfile cannot be read.
