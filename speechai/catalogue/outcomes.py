@@ -62,12 +62,13 @@ class OutcomeRow:
 def outcome_of(reason: str | None, *, in_voicemail: bool | None = None) -> OutcomeRow:
     """The row for Retell's `disconnection_reason`.
 
-    A conversation that the later analysis recognised as a voicemail is a voicemail: the two signals do disagree, and
-    a status alone would count a machine as a conversation (retell-api, 1.7 and 4.4 B).
+    A connected call that the later analysis recognised as a voicemail is a voicemail, whatever ended it: the two
+    signals do disagree, and a status alone would count a machine as a conversation (retell-api, 1.7 and 4.4 B). A wish
+    not to be called is kept all the same.
     """
     table = load_outcomes()
     row = table.get(reason or "unknown", table["unknown"])
-    if in_voicemail and row.retry is Retry.SUCCESS:
+    if in_voicemail and row.retry in (Retry.SUCCESS, Retry.OTHER):
         return table["voicemail_reached"]
     return row
 

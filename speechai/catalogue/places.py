@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from speechai.catalogue import read_catalogue
+from speechai.errors import ConfigurationError
 
 COUNTRY_PREFIXES = {"+56": "CL", "+54": "AR"}
 FALLBACK_ZONES = {"America/Coyhaique": "America/Punta_Arenas"}
@@ -48,8 +49,10 @@ def _table() -> dict[str, Any]:
 def _existing(zone: str) -> str:
     try:
         ZoneInfo(zone)
-    except ZoneInfoNotFoundError:
-        return FALLBACK_ZONES[zone]
+    except (ZoneInfoNotFoundError, ValueError):
+        if zone in FALLBACK_ZONES:
+            return FALLBACK_ZONES[zone]
+        raise ConfigurationError(f"config/catalogue/places.toml: {zone!r} is not a known time zone") from None
     return zone
 
 

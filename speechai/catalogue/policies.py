@@ -57,25 +57,61 @@ def load_policies() -> dict[str, Policy]:
 def _policy(name: str, table: dict[str, Any]) -> Policy:
     where = f"policy {name!r} in config/catalogue/policies.toml"
     try:
+        # A misspelt `simulator_only` must not open every hour of every day to real phones.
+        if unknown := set(table) - _FIELDS:
+            raise ValueError(f"unknown fields {sorted(unknown)}")
         policy = Policy(
             name=name,
             title=table["title"],
             source=table["source"],
             hours={WEEKDAYS.index(day): _hours(text) for day, text in table["hours"].items()},
-            closed_on_holidays=table["closed_on_holidays"],
-            waves=tuple(sorted(time.fromisoformat(text) for text in table["waves"])),
-            people_a_day=table["people_a_day"],
-            attempts_a_day=table["attempts_a_day"],
-            silent_days=table["silent_days"],
-            simulator_only=table.get("simulator_only", False),
+            closed_on_holidays=_flag(table["closed_on_holidays"]),
+            waves=tuple(sorted({_wave(text) for text in table["waves"]})),
+            people_a_day=_count(table["people_a_day"]),
+            attempts_a_day=_count(table["attempts_a_day"]),
+            silent_days=_count(table["silent_days"]),
+            simulator_only=_flag(table.get("simulator_only", False)),
         )
     except KeyError as missing:
         raise ConfigurationError(f"{where}: {missing} is missing") from None
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from None
-    if not policy.hours or not policy.waves or min(policy.people_a_day, policy.attempts_a_day, policy.silent_days) < 1:
-        raise ConfigurationError(f"{where}: needs hours, waves and counts of 1 or more")
+    minutes = [wave.hour * 60 + wave.minute for wave in policy.waves]
+    if not any(hours.start_minute <= m < hours.end_minute for hours in policy.hours.values() for m in minutes):
+        raise ConfigurationError(f"{where}: needs hours and at least one wave within them")
     return policy
+
+
+_FIELDS = {
+    "title",
+    "source",
+    "hours",
+    "closed_on_holidays",
+    "waves",
+    "people_a_day",
+    "attempts_a_day",
+    "silent_days",
+    "simulator_only",
+}
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} is not a whole number of 1 or more")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{value!r} is not true or false")
+    return value
+
+
+def _wave(text: str) -> time:
+    wave = time.fromisoformat(text)
+    if wave != time(wave.hour, wave.minute):
+        raise ValueError(f"wave {text!r}: hours and minutes only")
+    return wave
 
 
 def _hours(text: str) -> Hours:
@@ -88,4 +124,6 @@ def _hours(text: str) -> Hours:
 
 def _minute(text: str) -> int:
     hour, _, minute = text.partition(":")
+    if not 0 <= int(minute) < 60:
+        raise ValueError(f"{text!r} is not a time of day")
     return int(hour) * 60 + int(minute)

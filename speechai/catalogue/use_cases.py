@@ -32,9 +32,13 @@ class UseCase:
     def is_success(self, *, successful: bool | None, captured: Mapping[str, Any]) -> bool:
         """True where a conversation reached its goal: Retell judged it so, or a wanted field was captured."""
         return any(
-            bool(successful) if wanted == CALL_SUCCESSFUL else captured.get(wanted) not in (None, "", False)
+            bool(successful) if wanted == CALL_SUCCESSFUL else _is_filled(captured.get(wanted))
             for wanted in self.success_any
         )
+
+
+def _is_filled(value: Any) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value is not None and value is not False
 
 
 def get_use_case(name: str) -> UseCase:

@@ -46,7 +46,10 @@ def judge(facts: CallFacts | None, use_case: UseCase) -> tuple[OutcomeRow, bool]
     if facts is None:
         return load_outcomes()["unknown"], False
     row = outcome_of(facts.reason, in_voicemail=facts.in_voicemail)
-    success = row.retry is Retry.SUCCESS and use_case.is_success(successful=facts.successful, captured=facts.captured)
+    # A reason that Retell added after this version: what the call says itself keeps a debtor who has promised from
+    # being called again (retell-api 4.4).
+    may_succeed = row.retry is Retry.SUCCESS or (row.reason == "unknown" and facts.status == "ended")
+    success = may_succeed and use_case.is_success(successful=facts.successful, captured=facts.captured)
     return row, success
 
 
@@ -70,19 +73,30 @@ def after_call(
     if success:
         return NextStep(status=JobStatus.DONE, reason=words)
     if row.retry is Retry.NEVER:
-        return NextStep(status=JobStatus.FAILED, reason=words, do_not_call=row.outcome is Outcome.DO_NOT_CALL)
+        return NextStep(
+            status=JobStatus.FAILED,
+            reason=words,
+            counts_as_attempt=row.attempt,
+            do_not_call=row.outcome is Outcome.DO_NOT_CALL,
+        )
     if row.retry is Retry.ACCOUNT:
         return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, pause_batch=True)
+    retire = row.retry is Retry.BAD_NUMBER
     used = job.attempts + (1 if row.attempt else 0)
     if used >= job.max_attempts:
         return NextStep(
             status=JobStatus.FAILED,
             reason=f"{used} of {job.max_attempts} attempts used; the last: {words}",
             counts_as_attempt=row.attempt,
+            retire_phone=retire,
         )
-    retire = row.retry is Retry.BAD_NUMBER
     if retire and not replace(job, bad_phones=(*job.bad_phones, phone)).phones:
-        return NextStep(status=JobStatus.FAILED, reason=f"no phone left; the last: {words}", retire_phone=True)
+        return NextStep(
+            status=JobStatus.FAILED,
+            reason=f"no phone left; the last: {words}",
+            counts_as_attempt=row.attempt,
+            retire_phone=True,
+        )
     return NextStep(
         status=JobStatus.PENDING,
         reason=words,

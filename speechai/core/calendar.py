@@ -22,9 +22,8 @@ _SEARCH_DAYS = 400
 
 def is_open(policy: Policy, zone: ZoneInfo, country: str, at: datetime) -> bool:
     """True where a call may start at the instant `at` in `zone`, by hours, weekday and holidays alone."""
-    local = at.astimezone(zone)
-    hours = _hours_on(policy, country, local.date())
-    return hours is not None and hours[0] <= local.hour * 60 + local.minute < hours[1]
+    opening = _opening(policy, zone, country, at.astimezone(zone).date())
+    return opening is not None and opening[0] <= at < opening[1]
 
 
 def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
@@ -32,11 +31,9 @@ def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> 
     if is_open(policy, zone, country, after):
         return after
     for day in islice(_days_from(after.astimezone(zone).date()), _SEARCH_DAYS):
-        hours = _hours_on(policy, country, day)
-        if hours is not None:
-            start = local_instant(day, hours[0], zone)
-            if start >= after:
-                return start
+        opening = _opening(policy, zone, country, day)
+        if opening is not None and opening[0] >= after:
+            return opening[0]
     raise ValueError(f"policy {policy.name!r} never opens within {_SEARCH_DAYS} days")
 
 
@@ -47,11 +44,11 @@ def open_days(policy: Policy, country: str, first: date) -> Iterator[date]:
 
 def waves_on(policy: Policy, zone: ZoneInfo, country: str, day: date) -> list[tuple[time, datetime]]:
     """The day's waves that fall into open hours, as (local time, UTC instant), in order."""
-    hours = _hours_on(policy, country, day)
-    if hours is None:
+    opening = _opening(policy, zone, country, day)
+    if opening is None:
         return []
-    minutes = ((wave, wave.hour * 60 + wave.minute) for wave in policy.waves)
-    return [(wave, local_instant(day, minute, zone)) for wave, minute in minutes if hours[0] <= minute < hours[1]]
+    instants = ((wave, local_instant(day, wave.hour * 60 + wave.minute, zone)) for wave in policy.waves)
+    return [(wave, instant) for wave, instant in instants if opening[0] <= instant < opening[1]]
 
 
 def next_wave(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
@@ -70,7 +67,12 @@ def local_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     twice is its first occurrence, so that nothing opens twice.
     """
     wall = datetime.combine(day, time(), zone) + timedelta(minutes=minute)  # wall-clock arithmetic within the zone
-    return wall.replace(fold=0).astimezone(UTC)
+    instant = wall.replace(fold=0).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None, fold=0) != wall.replace(tzinfo=None, fold=0):
+        after_the_jump, minute_long = instant.astimezone(zone).utcoffset(), timedelta(minutes=1)
+        while (instant - minute_long).astimezone(zone).utcoffset() == after_the_jump:
+            instant -= minute_long
+    return instant
 
 
 def is_holiday(country: str, day: date) -> bool:
@@ -84,6 +86,18 @@ def _holidays(country: str, year: int) -> frozenset[date]:
         return frozenset(holidays.country_holidays(country, years=year))
     except NotImplementedError:
         raise ValueError(f"no public holidays are known for {country!r}") from None
+
+
+def _opening(policy: Policy, zone: ZoneInfo, country: str, day: date) -> tuple[datetime, datetime] | None:
+    """The one interval of the local day in which the policy is open, in UTC, end excluded; None on a closed day.
+
+    Instants, not wall times, are compared: where the clock goes back over the end of the hours, they end only once.
+    """
+    hours = _hours_on(policy, country, day)
+    if hours is None:
+        return None
+    start, end = (local_instant(day, minute, zone) for minute in hours)
+    return (start, end) if start < end else None  # hours that daylight saving skips whole are no opening
 
 
 def _hours_on(policy: Policy, country: str, day: date) -> tuple[int, int] | None:

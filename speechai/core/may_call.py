@@ -6,11 +6,10 @@ where waiting helps, the next instant worth asking at. An expected refusal is a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from speechai.catalogue.policies import Policy
 from speechai.core.calendar import is_open, local_instant, next_open
@@ -23,6 +22,8 @@ class Denial(StrEnum):
     BATCH_NOT_RUNNING = "batch_not_running"
     NO_PHONE_LEFT = "no_phone_left"
     ATTEMPTS_USED = "attempts_used"
+    UNCLEAR = "unclear"
+    """The zone, the country or the policy gives no answer: refused (law 5)."""
     DO_NOT_CALL = "do_not_call"
     EXCLUDED = "excluded"
     OUTSIDE_HOURS = "outside_hours"
@@ -53,7 +54,6 @@ def may_call(policy: Policy, *, batch: BatchStatus, job: Job, person: Person, no
     Rules in the order of their weight: what ends a job comes before what makes it wait. The day's cap is decided
     again by one conditional write when the call is claimed (law 3); here it saves the trip and gives the reason.
     """
-    zone = ZoneInfo(job.time_zone)
     if batch is not BatchStatus.RUNNING:
         return Denied(code=Denial.BATCH_NOT_RUNNING, reason=f"the batch is {batch}")
     if person.do_not_call:
@@ -65,6 +65,17 @@ def may_call(policy: Policy, *, batch: BatchStatus, job: Job, person: Person, no
         return Denied(code=Denial.NO_PHONE_LEFT, reason="no phone is left: every number was refused")
     if job.attempts >= job.max_attempts:
         return Denied(code=Denial.ATTEMPTS_USED, reason=f"{job.attempts} of {job.max_attempts} attempts are used")
+    try:
+        zone = ZoneInfo(job.time_zone)
+        return _by_the_calendar(policy, job, person, phone, zone, now)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        words = f"the hours in zone {job.time_zone!r}, country {job.country!r} are unclear: {error}"
+        return Denied(code=Denial.UNCLEAR, reason=words)
+
+
+def _by_the_calendar(
+    policy: Policy, job: Job, person: Person, phone: str, zone: ZoneInfo, now: datetime
+) -> Allowed | Denied:
     today = now.astimezone(zone).date()
     silent = exclusion_by_silence(policy, person, today)
     if silent is not None:
@@ -88,13 +99,13 @@ def day_cap(policy: Policy, job: Job, now: datetime) -> Denied:
 
 
 def next_phone(job: Job) -> str | None:
-    """The number to dial next: phones take turns, starting with `to_number`; None where none is callable."""
-    phones: Sequence[str] = job.phones
-    if not phones:
-        return None
-    if job.last_phone_tried in phones:
-        return phones[(phones.index(job.last_phone_tried) + 1) % len(phones)]
-    return phones[0]
+    """The number to dial next: phones take turns, starting with `to_number`; None where none is callable.
+
+    The turn goes on after the last number tried also where that one has just been retired.
+    """
+    numbers = job.all_phones
+    first = numbers.index(job.last_phone_tried) + 1 if job.last_phone_tried in numbers else 0
+    return next((phone for phone in (*numbers[first:], *numbers[:first]) if phone in job.phones), None)
 
 
 def exclusion_by_silence(policy: Policy, person: Person, today: date) -> str | None:

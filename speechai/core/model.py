@@ -146,7 +146,12 @@ class Job:
     @property
     def phones(self) -> tuple[str, ...]:
         """Every number still callable, in the order to dial: `to_number`, then `try_phones`."""
-        return tuple(phone for phone in (self.to_number, *self.try_phones) if phone not in self.bad_phones)
+        return tuple(phone for phone in self.all_phones if phone not in self.bad_phones)
+
+    @property
+    def all_phones(self) -> tuple[str, ...]:
+        """Every number once, in the order to dial, those that were retired included."""
+        return tuple(dict.fromkeys((self.to_number, *self.try_phones)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
