@@ -14,6 +14,7 @@ from gridfs.errors import NoFile
 from pymongo.errors import DuplicateKeyError
 
 from speechai.core.model import Batch, BatchStatus, JobStatus
+from speechai.errors import NotAllowed
 from speechai.store.connection import Document, Store
 from speechai.store.documents import batch_from
 from speechai.store.jobs import insert_missing
@@ -35,7 +36,10 @@ def create_batch(store: Store, document: Mapping[str, Any], file: IO[bytes]) -> 
         store.batches.insert_one({**document, "status": BatchStatus.RECEIVED, "file_id": file_id})
     except DuplicateKeyError:  # the same file was sent twice at the same time
         store.files.delete(file_id)
-        return batch_of_file(store, document["file_key"])
+        known = batch_of_file(store, document["file_key"])
+        if known is None:  # "nothing was there before" would lose the file silently
+            raise NotAllowed("the same file was being refused in another batch just now: send it again") from None
+        return known
     return None
 
 
@@ -95,13 +99,14 @@ def open_batch(store: Store, batch_id: str, owner: str, *, facts: Mapping[str, A
 def refuse_batch(store: Store, batch_id: str, *, reason: str, now: datetime) -> None:
     """Closes a batch whose file cannot be used and removes the half of it that was written.
 
-    The file's key is freed, so that the corrected file may be sent again even where its bytes are the same.
+    The file's key is freed, so that the corrected file may be sent again even where its bytes are the same. Refusing
+    twice removes what a refusal that was cut short has left.
     """
-    changed = store.batches.update_one(
+    store.batches.update_one(
         {"_id": batch_id, "status": {"$in": _LOADABLE}},
         {"$set": {"status": BatchStatus.REFUSED, "reason": reason, "refused_at": now}, "$unset": {"file_key": ""}},
     )
-    if changed.modified_count == 1:
+    if store.batches.find_one({"_id": batch_id, "status": BatchStatus.REFUSED}) is not None:
         store.jobs.delete_many({"batch_id": batch_id})
         store.rejected.delete_many({"batch_id": batch_id})
         delete_file(store, batch_id)

@@ -17,29 +17,44 @@ from speechai.store.connection import Store
 from speechai.store.jobs import insert_missing
 
 _PACE = "retell"
+_CLOCKS_APART = timedelta(minutes=1)
+"""The most by which the clocks of two hosts are taken to differ."""
 _PROBES = 4
 """Random slots tried before the free ones are listed: while many are free, one write does."""
 
 
 def ensure_slots(store: Store, limit: int) -> None:
     """Makes slots 0 to `limit` - 1 exist. With a lower limit than before, the slots above it are used no more."""
-    if store.slots.find_one({"_id": limit - 1}) is None:
+    if store.slots.count_documents({"_id": {"$lt": limit}}) < limit:
         insert_missing(store.slots.insert_many, [{"_id": n, "number": n, "attempt_id": None} for n in range(limit)])
 
 
 def free_slots(store: Store, limit: int) -> int:
     """How many calls could start now."""
-    return store.slots.count_documents({"attempt_id": None, "number": {"$lt": limit}})
+    return store.slots.count_documents({"attempt_id": None, "number": {"$lt": _usable(store, limit)}})
 
 
 def take_slot(store: Store, attempt_id: str, job_id: str, limit: int) -> bool:
     """Takes a slot for the job's attempt; False where `limit` calls are live. Not to be called twice for one."""
-    for number in random.sample(range(limit), min(_PROBES, limit)):
+    usable = _usable(store, limit)
+    for number in random.sample(range(usable), min(_PROBES, usable)):
         if _take(store, number, attempt_id, job_id):
             return True
-    free = [slot["_id"] for slot in store.slots.find({"attempt_id": None, "number": {"$lt": limit}}, {"_id": 1})]
+    free = [slot["_id"] for slot in store.slots.find({"attempt_id": None, "number": {"$lt": usable}}, {"_id": 1})]
     random.shuffle(free)
     return any(_take(store, number, attempt_id, job_id) for number in free)
+
+
+def _usable(store: Store, limit: int) -> int:
+    """How many of the slots, from 0 on, may be taken so that with those held above them no more than `limit` are.
+
+    It is `limit` itself, but for the calls that are still live in slots above a limit that was lowered. Nobody takes
+    those, so what is read here can only become too careful.
+    """
+    if store.slots.find_one({"_id": {"$gte": limit}, "attempt_id": {"$gt": ""}}, {"_id": 1}) is None:
+        return limit
+    held = [slot["_id"] for slot in store.slots.find({"attempt_id": {"$gt": ""}}, {"_id": 1})]
+    return max(n for n in range(limit + 1) if n == 0 or n + sum(number >= n for number in held) <= limit)
 
 
 def _take(store: Store, number: int, attempt_id: str, job_id: str) -> bool:
@@ -65,19 +80,26 @@ def reserve_start(store: Store, *, now: datetime, per_second: float, longest_wai
     Instants given out are at least 1 / `per_second` apart, over all processes.
     """
     gap = timedelta(seconds=1 / per_second)
+    farthest = longest_wait + gap + _CLOCKS_APART
     while True:
         pace = store.database["pace"].find_one({"_id": _PACE})
         if pace is None:
             with contextlib.suppress(DuplicateKeyError):
                 store.database["pace"].insert_one({"_id": _PACE, "next_start_at": now})
             continue
-        # MongoDB keeps milliseconds: without rounding up, sub-millisecond gaps would vanish.
         start: datetime = max(now, pace["next_start_at"])
+        if start - now > farthest:
+            start = now  # nobody reserves so far ahead: it was written by a clock that has been put right since
         if start - now > longest_wait:
             return None
-        following = start + max(gap, timedelta(milliseconds=1))
+        following = _whole_milliseconds(start + gap)
         moved = store.database["pace"].update_one(
             {"_id": _PACE, "next_start_at": pace["next_start_at"]}, {"$set": {"next_start_at": following}}
         )
         if moved.modified_count == 1:
             return start
+
+
+def _whole_milliseconds(at: datetime) -> datetime:
+    """`at` rounded up: MongoDB would cut it, and starts would come closer than they may."""
+    return at + timedelta(microseconds=-at.microsecond % 1000)

@@ -26,15 +26,21 @@ def insert_jobs(store: Store, jobs: Sequence[Job]) -> None:
 
 
 def insert_missing(insert_many: Any, documents: Sequence[Document]) -> None:
-    """Unordered bulk insert that ignores documents whose `_id` exists; any other fault is raised."""
+    """Unordered bulk insert that ignores documents whose `_id` exists; any other fault is raised.
+
+    Another unique index that refuses a document means a contact that would be lost silently.
+    """
     if not documents:
         return
     try:
         insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        faults = [fault for fault in error.details["writeErrors"] if fault["code"] != DUPLICATE_KEY]
-        if faults:
+        if not all(_is_there_already(fault) for fault in error.details["writeErrors"]):
             raise
+
+
+def _is_there_already(fault: Mapping[str, Any]) -> bool:
+    return fault["code"] == DUPLICATE_KEY and "index: _id_ " in fault["errmsg"]
 
 
 def get_job(store: Store, job_id: str) -> Job | None:
@@ -67,7 +73,10 @@ def issue_ticket(store: Store, job_id: str, ticket: int, *, until: datetime) -> 
 
 
 def claim(store: Store, job_id: str, *, ticket: int, attempt_id: str, worker_id: str, until: datetime) -> bool:
-    """Takes the job for one attempt. False: a stale or doubled message, or another worker was first."""
+    """Takes the job for one attempt. False: a stale or doubled message, or another worker was first.
+
+    The ticket is spent: a message delivered again after the call, while the job rests, must not end its rest.
+    """
     result = store.jobs.update_one(
         {"_id": job_id, "status": JobStatus.PENDING, "ticket": ticket},
         {
@@ -77,7 +86,8 @@ def claim(store: Store, job_id: str, *, ticket: int, attempt_id: str, worker_id:
                 "attempt_id": attempt_id,
                 "worker_id": worker_id,
                 "reserved_until": until,
-            }
+            },
+            "$inc": {"ticket": 1},
         },
     )
     return result.modified_count == 1
