@@ -1,11 +1,14 @@
-"""The tasks of a list: store a file as a batch, and load it."""
+"""The tasks of a list: store a file as a batch, and load it.
+
+What reads workbooks is imported by the task that needs it: openpyxl and numpy would add 25 MiB to every worker process,
+most of which never see a file.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from speechai.core.model import Pacing
-from speechai.operation import loading
 from tasks.app import app, context, send
 
 
@@ -29,6 +32,8 @@ def enqueue_batch(
 
         celery -A tasks call tasks.enqueue_batch --args '["/data/cartera.xlsx", "debt_collection"]'
     """
+    from speechai.operation import loading
+
     order = loading.Order(
         use_case=use_case,
         account_id=account_id,
@@ -45,4 +50,6 @@ def enqueue_batch(
 @app.task(name="tasks.load_batch", soft_time_limit=3_600, time_limit=3_660)
 def load_batch(batch_id: str) -> None:
     """Turn the stored file of a batch into jobs: whole or not at all. A batch that is loaded is left alone."""
+    from speechai.operation import loading
+
     send(loading.load_batch(context(), batch_id))

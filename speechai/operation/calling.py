@@ -21,7 +21,7 @@ from speechai.core.after_call import after_call, retry_at
 from speechai.core.may_call import Allowed, Denial, Denied, day_cap, may_call
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
-from speechai.operation.context import SIMULATOR_NUMBER, Context
+from speechai.operation.context import Context
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.retell.call_request import CallRequest
@@ -214,7 +214,7 @@ def _release(context: Context, job: Job, attempt_id: str) -> None:
 
 def _from_number(context: Context, person_id: str) -> str:
     """The caller number of a person: always the same one of the pool, whatever worker dials."""
-    numbers = context.settings.retell_from_number or (SIMULATOR_NUMBER,)
+    numbers = context.from_numbers
     return numbers[int(hashlib.sha256(person_id.encode()).hexdigest(), 16) % len(numbers)]
 
 

@@ -17,11 +17,6 @@ from speechai.errors import ConfigurationError, UsageError
 from speechai.retell.client import RetellClient
 from speechai.store.connection import Store, get_store
 
-SIMULATOR_KEY = "key_simulator"
-SIMULATOR_AGENT = "agent_simulator"
-SIMULATOR_NUMBER = "+56225550100"
-"""What the embedded simulator accepts where the operator has set nothing of Retell's."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -42,6 +37,17 @@ class Context:
             no_answer=timedelta(minutes=self.settings.no_answer_retry_minutes),
             later=timedelta(seconds=self.settings.capacity_retry_seconds),
         )
+
+    @property
+    def from_numbers(self) -> tuple[str, ...]:
+        """The caller numbers; a simulator's own where none is set. Raises ConfigurationError where there is none."""
+        if self.settings.retell_from_number:
+            return self.settings.retell_from_number
+        if self.settings.retell_is_production:
+            raise ConfigurationError("RETELL_FROM_NUMBER is not set: name the number, or numbers, that calls come from")
+        from speechai.retell.simulator.config import DEFAULT_FROM_NUMBER  # brings a web server; real use never needs it
+
+        return (DEFAULT_FROM_NUMBER,)
 
     def policy(self, name: str) -> Policy:
         """The policy called `name`, as far as this process may dial under it.
@@ -77,7 +83,9 @@ def _client(settings: Settings) -> RetellClient:
             "(`make up` starts one)"
         )
     else:
-        key = SIMULATOR_KEY
+        from speechai.retell.simulator.config import DEFAULT_API_KEY
+
+        key = DEFAULT_API_KEY
     return RetellClient(
         base_url=settings.retell_base_url,
         api_key=key,

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 STOP_GRACE = timedelta(minutes=1)
 """Retell cuts a call at its own limit; it is asked to stop this much later, and given up as much later again."""
 
+OUTAGE_PATIENCE = timedelta(hours=1)
+"""While Retell does not answer at all, a call is not given up for this much longer: silence says nothing about it."""
+
 
 def poll_call(context: Context, attempt_id: str, number: int) -> Nudges:
     """One look at the attempt's call; what follows is the next poll, or its finish.
@@ -49,7 +52,7 @@ def poll_call(context: Context, attempt_id: str, number: int) -> Nudges:
         nudges = look(context, attempt)
     except RetellError as error:
         log.warning("Retell did not answer a poll", action="poll_call", attempt_id=attempt.id, why=str(error))
-        nudges = _give_up_in_time(context, attempt)
+        nudges = _give_up_in_time(context, attempt, patience=OUTAGE_PATIENCE)
     return following if nudges is None else nudges
 
 
@@ -103,10 +106,10 @@ def _stop_when_too_long(context: Context, attempt: Attempt) -> Nudges | None:
     return _give_up_in_time(context, attempt)
 
 
-def _give_up_in_time(context: Context, attempt: Attempt) -> Nudges | None:
+def _give_up_in_time(context: Context, attempt: Attempt, *, patience: timedelta = timedelta(0)) -> Nudges | None:
     """None while it is worth asking again; else the attempt is closed with what is known."""
     now = context.clock()
-    if now < _deadline(context, attempt):
+    if now < _deadline(context, attempt) + patience:
         return None
     if attempt.state is not AttemptState.ENDED:
         log.warning("a call's end was never told", action="poll_call", attempt_id=attempt.id, state=attempt.state)
