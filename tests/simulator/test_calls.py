@@ -45,7 +45,7 @@ def test_no_field_appears_before_its_time(start: Start) -> None:
     simulator.advance(30_000)
     ended = call_of(simulator, created["call_id"])
     assert (ended["call_status"], ended["end_timestamp"]) == ("ended", accepted_ms + 34_000)
-    assert ALWAYS_AFTER_TALK <= ended.keys()
+    assert ended.keys() >= ALWAYS_AFTER_TALK
     assert "call_analysis" not in ended
     simulator.advance(5_000)
     assert "call_analysis" in call_of(simulator, created["call_id"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest

@@ -108,7 +108,8 @@ class SimulatorConfig:
     """One simulator. `api_keys` is key -> display name, `do_not_call` the numbers marked so in Retell's contacts.
 
     `clock_start_at` (aware) None is the present. `journal_file` gets one JSON line for each event of a real call.
-    `zone` is the IANA zone in which the transcripts' dates are said.
+    `zone` is the IANA zone in which the transcripts' dates are said. A webhook receiver is a real program: however fast
+    the clock runs, it gets `webhook_shortest_timeout_seconds` on the wall clock to answer.
     """
 
     host: str = "127.0.0.1"
@@ -121,6 +122,7 @@ class SimulatorConfig:
     api_keys: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_API_KEY: "simulator"})
     webhook_url: str | None = None
     webhook_key: str | None = None
+    webhook_shortest_timeout_seconds: float = 2.0
     agents: tuple[Agent, ...] = (Agent(),)
     phone_numbers: tuple[PhoneNumber, ...] = (PhoneNumber(),)
     do_not_call: frozenset[str] = frozenset()

@@ -23,7 +23,7 @@ from speechai.retell.simulator.outcomes import DEFAULT_WEIGHTS, OutcomeScript
 _SCRIPT_TABLES = ("numbers", "endings", "attempts", "weights")
 _PLAIN = (
     "seed", "clock_factor", "clock_start_at", "clock_manual", "zone", "api_keys", "webhook_url", "webhook_key",
-    "do_not_call",
+    "webhook_shortest_timeout_seconds", "do_not_call",
 )  # fmt: skip
 _SINGLE: Mapping[str, type[Any]] = {"durations": Durations, "limits": Limits}
 _REPEATED: Mapping[str, type[Any]] = {"agents": Agent, "phone_numbers": PhoneNumber}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from speechai.retell.simulator.agenda import Agenda
@@ -30,8 +30,6 @@ from speechai.retell.simulator.wire import json_bytes
 from speechai.retell.vocabulary import CallStatus, DisconnectionReason, WebhookEvent
 
 SIGNATURE_HEADER = "X-Retell-Signature"
-# A receiver is a real program: however fast the simulated clock runs, it gets this long to answer.
-_SHORTEST_TIMEOUT_SECONDS = 2.0
 
 
 def signature(body: bytes, *, key: str, timestamp_ms: int) -> str:
@@ -113,7 +111,9 @@ class Postman:
         if self._client is None:
             self._client = SimpleAsyncHTTPClient(force_instance=True, max_clients=200)
         body, headers = self._sealed(delivery)
-        timeout = max(self._clock.real_seconds(delivery.target.timeout_ms), _SHORTEST_TIMEOUT_SECONDS)
+        timeout = max(
+            self._clock.real_seconds(delivery.target.timeout_ms), self._config.webhook_shortest_timeout_seconds
+        )
         request = HTTPRequest(
             delivery.target.url,
             method="POST",
@@ -126,7 +126,8 @@ class Postman:
         try:
             answer = await self._client.fetch(request, raise_error=False)
             delivered = 200 <= answer.code < 300
-        except (OSError, ValueError):
+        except (HTTPClientError, OSError, ValueError):
+            # A timeout arrives as HTTPClientError, a refused connection as OSError, a broken address as ValueError.
             delivered = False
         self._journal.webhooks[f"{delivery.event} {'delivered' if delivered else 'failed'}"] += 1
         waits = self._config.durations.webhook_retry_waits
