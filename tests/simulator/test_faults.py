@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -218,7 +219,7 @@ def test_a_create_repeated_by_the_sdk_on_request_calls_once_only_with_a_key(star
     client = sdk(simulator, timeout=0.3)
     for key, calls in (("", 2), ("attempt-1", 1)):
         number = f"+5691111000{calls}"
-        extra = {"idempotency_key": key} if key else {}
+        extra: dict[str, Any] = {"idempotency_key": key} if key else {}
         client.call.create_phone_call(from_number=DEFAULT_FROM_NUMBER, to_number=number, max_retries=1, **extra)
         assert simulator.journal()["dialled_by_number"][number] == calls
 

@@ -84,7 +84,7 @@ def test_a_call_accepted_behind_a_500_is_found_by_its_key(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("rule", "status"), [("first_call", 201), ("refused_409", 409)])
-def test_a_repeat_while_the_first_still_runs(start: Start, rule: str, status: int) -> None:
+def test_a_repeat_while_the_first_still_runs(start: Start, rule: Any, status: int) -> None:
     simulator = start(
         clock_manual=False,
         assumptions=Assumptions(idempotency_while_running=rule),
@@ -99,7 +99,7 @@ def test_a_repeat_while_the_first_still_runs(start: Start, rule: str, status: in
 
 
 @pytest.mark.parametrize(("scope", "calls"), [("workspace", 1), ("api_key", 2)])
-def test_scope_of_a_key(start: Start, scope: str, calls: int) -> None:
+def test_scope_of_a_key(start: Start, scope: Any, calls: int) -> None:
     simulator = start(assumptions=Assumptions(idempotency_scope=scope), api_keys={"key_simulator": "a", "key_b": "b"})
     for key in ("key_simulator", "key_b"):
         headers = {"Authorization": f"Bearer {key}"}

@@ -25,7 +25,7 @@ def flt(kind: str, op: str, value: Any = None, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def three(start: Start) -> Simulator:
     """A promise, a busy line and a voicemail, all over and analysed."""
-    numbers = {
+    numbers: dict[str, Any] = {
         "+56911110001": {"outcome": "promise", "wait_ms": 3_000, "talk_ms": 20_000, "monto_pago_cliente": 5_000},
         "+56911110002": "dial_busy",
         "+56911110003": {"outcome": "voicemail_reached", "wait_ms": 5_000, "talk_ms": 9_000},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ from speechai.retell.vocabulary import CallStatus, DataStorageSetting, Disconnec
 _PRODUCTS = (("retell_voice_engine", 0.1167), ("gpt_4_1", 0.075), ("custom_telephony", 0.025))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CallRecord:
     """One accepted call. `details` is the JSON of what came with the request (metadata, variables, headers)."""
 
@@ -48,7 +48,7 @@ class CallRecord:
     batch_call_id: str | None = None
     webhook: Any = None
     earlier_metadata: tuple[int, bytes] | None = None
-    custom_attributes: dict[str, Any] = field(default_factory=dict)
+    custom_attributes: dict[str, Any] | None = None
 
     def detail(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads(self.details)

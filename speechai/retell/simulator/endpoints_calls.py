@@ -130,7 +130,8 @@ def update_call(exchange: Exchange, asked: Asked) -> Answer:
         record.earlier_metadata = (now_ms, json_bytes(details.get("metadata", {})))
         record.details = json_bytes({**details, "metadata": body["metadata"]})
     record.data_storage = body.get("data_storage_setting", record.data_storage)
-    record.custom_attributes.update(body.get("custom_attributes", {}))
+    if "custom_attributes" in body:
+        record.custom_attributes = {**(record.custom_attributes or {}), **body["custom_attributes"]}
     return ok(show(record, now_ms, exchange.view))
 
 

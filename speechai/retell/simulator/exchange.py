@@ -52,7 +52,7 @@ class Exchange:
     def _empty(self) -> None:
         config = self.config
         self.calls: dict[str, CallRecord] = {}
-        self.by_number: dict[str, dict[str, CallRecord]] = {}
+        self.by_number: dict[str, list[CallRecord]] = {}
         self.lines = LineUsage(config.limits, config.assumptions)
         self.keys = IdempotencyKeys(config.assumptions, hour_ms=config.durations.idempotency_hour)
         self.do_not_call = set(config.do_not_call)
@@ -110,7 +110,7 @@ class Exchange:
             webhook=order.webhook,
         )
         self.calls[record.call_id] = record
-        self.by_number.setdefault(record.to_number, {})[record.call_id] = record
+        self.by_number.setdefault(record.to_number, []).append(record)
         if dialled:
             self.lines.opened(record, path=order.path, rate_now_ms=self.rate_now_ms())
         if order.detects_do_not_call and timeline.reason == DisconnectionReason.USER_REQUESTED_DNC:
@@ -162,4 +162,4 @@ class Exchange:
     def delete(self, record: CallRecord) -> None:
         """Take a call out of every answer; the journal keeps it, and a live one keeps its line until it ends."""
         del self.calls[record.call_id]
-        del self.by_number[record.to_number][record.call_id]
+        self.by_number[record.to_number].remove(record)

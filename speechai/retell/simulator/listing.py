@@ -10,13 +10,15 @@ import base64
 import binascii
 import heapq
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from speechai.retell.simulator.calls import CallRecord, show, start_of
 from speechai.retell.simulator.exchange import Exchange
-from speechai.retell.simulator.filters import conditions, filter_error
+from speechai.retell.simulator.filters import Condition, conditions, filter_error
 from speechai.retell.simulator.orders import Refusal
+from speechai.retell.simulator.wire import json_bytes
 from speechai.retell.vocabulary import CallStatus
 
 _LONGEST_PAGE = 1_000
@@ -37,19 +39,20 @@ def list_calls(exchange: Exchange, body: Mapping[str, Any], *, behind_ms: int = 
         after = _cursor(body["pagination_key"])
         if after is None:
             return Refusal(status=400, message="Invalid pagination_key")
-    matching = []
-    for record in _candidates(exchange, criteria):
-        if _is_listed(record, at_ms, exchange):
-            shown = _listed_view(record, at_ms, exchange)
-            if all(condition(shown) for condition in wanted):
-                matching.append((_order_key(record, at_ms, exchange), shown))
+    matching = [
+        (_order_key(record, at_ms, exchange), record)
+        for record in _candidates(exchange, criteria)
+        if _is_listed(record, at_ms, exchange)
+        and (not wanted or _is_wanted(_listed_view(record, at_ms, exchange), wanted))
+    ]
     total = len(matching)
     if after is not None:
         matching = [pair for pair in matching if (pair[0] < after if descending else pair[0] > after)]
     limit, skip = body.get("limit", 50), body.get("skip", 0)
     pick = heapq.nlargest if descending else heapq.nsmallest
-    page = pick(skip + limit + 1, matching, key=lambda pair: pair[0])[skip:]
-    answer: dict[str, Any] = {"items": [_item(shown) for _, shown in page[:limit]], "has_more": len(page) > limit}
+    page = pick(skip + limit + 1, matching, key=itemgetter(0))[skip:]
+    items = [_item(_listed_view(record, at_ms, exchange)) for _, record in page[:limit]]
+    answer: dict[str, Any] = {"items": items, "has_more": len(page) > limit}
     if answer["has_more"]:
         answer["pagination_key"] = _cursor_text(page[limit - 1][0])
     if body.get("include_total"):
@@ -57,12 +60,22 @@ def list_calls(exchange: Exchange, body: Mapping[str, Any], *, behind_ms: int = 
     return answer
 
 
-def _candidates(exchange: Exchange, criteria: Mapping[str, Any]) -> Iterable[CallRecord]:
-    """The calls worth a look: a search by number, as recovery makes it, must not read 100,000 others."""
-    wanted = criteria.get("to_number")
-    if wanted is not None and wanted["op"] == "eq":
-        return list(exchange.by_number.get(wanted["value"], {}).values())
-    return list(exchange.calls.values())
+def _candidates(exchange: Exchange, criteria: Mapping[str, Any]) -> list[CallRecord]:
+    """The calls worth a look: a search by number or by metadata, as recovery makes it, must not show 100,000 others."""
+    number = criteria.get("to_number")
+    if number is not None and number["op"] == "eq":
+        records = list(exchange.by_number.get(number["value"], ()))
+    else:
+        records = list(exchange.calls.values())
+    for one in criteria.get("metadata", ()):
+        if one["type"] == "string" and one["op"] == "eq":
+            stored = json_bytes(one["value"])
+            records = [record for record in records if stored in record.details or record.earlier_metadata is not None]
+    return records
+
+
+def _is_wanted(shown: Mapping[str, Any], wanted: list[Condition]) -> bool:
+    return all(condition(shown) for condition in wanted)
 
 
 def _is_listed(record: CallRecord, at_ms: int, exchange: Exchange) -> bool:
