@@ -6,6 +6,7 @@ aliases. Called by `run.ingest_file`, which then reads the rows below the header
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +19,8 @@ from speechai.operation.ingest.reading import Sheet, Source
 from speechai.operation.ingest.text import compact, snake
 
 _HEADER_SEARCH_ROWS = 30
+_DATA_DIGITS = 6
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,8 @@ def _variable_names(header: tuple[str, ...], taken: set[int]) -> dict[int, str]:
 def _missing_message(name: str, candidate: _Candidate, missing: Sequence[Meaning], aliases: Aliases) -> str:
     where = f"{name}, sheet {candidate.sheet.name!r}" if candidate.sheet.name else name
     parts = [f"{where}: no column was recognised as {', '.join(missing)}."]
+    if any(sum(c.isdigit() for c in h) >= _DATA_DIGITS for h in candidate.header):
+        parts.append(f"Row {candidate.row} looks like a contact and not like a header: put the column names above it.")
     parts.append(f"Found in row {candidate.row}: {_listed(candidate.header)}.")
     for meaning in missing:
         known = aliases.names(meaning)
@@ -233,7 +238,8 @@ def _near(wanted: str, header: tuple[str, ...]) -> str | None:
 
 
 def _listed(header: tuple[str, ...]) -> str:
-    shown = [h[:40] for h in header if h]
+    """The headers, with digits hidden where there are so many that it may be a phone or an id."""
+    shown = [_DIGIT.sub("*", h[:40]) if sum(c.isdigit() for c in h) >= _DATA_DIGITS else h[:40] for h in header if h]
     more = f" and {len(shown) - 20} more" if len(shown) > 20 else ""
     return (", ".join(shown[:20]) or "nothing") + more
 

@@ -76,7 +76,7 @@ class RowReader:
 
     def read(self, row: int, cells: Sequence[Cell]) -> ContactRow | RejectedRow:
         """Judge one row that is not blank. `row` is its number in the sheet."""
-        padded = tuple(cells[: self._width]) + (None,) * (self._width - len(cells))
+        padded = tuple(map(_unmarked, cells[: self._width])) + (None,) * (self._width - len(cells))
         draft = _Draft()
         spec = self._spec
         check_digit = self._cell(padded, Meaning.CHECK_DIGIT)
@@ -204,6 +204,11 @@ class RowReader:
 
     def _at(self, place: int, value: Cell, reason: Reason, other: str = "") -> Fault:
         return Fault(column=self._layout.header[place], value=cell_text(value), reason=reason, other=other)
+
+
+def _unmarked(cell: Cell) -> Cell:
+    """Without the apostrophe in front by which Excel, and our own exports, say that a cell is text."""
+    return cell[1:] if isinstance(cell, str) and cell[:1] == "'" else cell
 
 
 def broken_cell(cell: Cell) -> Reason | None:

@@ -26,6 +26,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LETTERS = frozenset("áéíóúüñÁÉÍÓÚÜÑ°ºª¿¡")
 _WESTERN = ["cp1252", "latin_1", "mac_roman", "cp850"]
 """What Excel writes in Spanish on Windows, on a Mac and for DOS; other guesses (Baltic, Turkish) are never right
 here."""
@@ -59,6 +60,11 @@ class DelimitedFile:
                     f"{self.path.name}, line {reader.line_num}: not in the encoding {self.encoding}. "
                     "Save it as CSV UTF-8."
                 ) from error
+
+    def count_lines(self) -> int:
+        """Ends of lines: the number of rows, but for cells of several lines. Reads the bytes once, in pieces."""
+        with self.path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1024 * 1024), b"")) + 1
 
 
 def _encoding(path: Path) -> str:
@@ -94,8 +100,10 @@ def _lines_not_utf8(path: Path) -> bytes | None:
 
 
 def _western(sample: bytes) -> str:
-    best = from_bytes(sample, cp_isolation=_WESTERN).best()
-    name = best.encoding if best is not None else "cp1252"
+    """The one that makes the most Spanish letters of the bytes; charset-normalizer's order decides between equals."""
+    likely = [match.encoding for match in from_bytes(sample, cp_isolation=_WESTERN)]
+    names = [*likely, *(n for n in _WESTERN if n not in likely)]
+    name = max(names, key=lambda n: _spanish(sample.decode(n, errors="replace")))
     # Latin-1 decodes every byte, Windows-1252 nearly every one: what Excel writes wins where it can.
     if name == "latin_1":
         try:
@@ -106,6 +114,10 @@ def _western(sample: bytes) -> str:
     return name
 
 
+def _spanish(text: str) -> int:
+    return sum(1 if c in _LETTERS else -2 for c in text if not c.isascii())
+
+
 def _delimiter(path: Path, encoding: str) -> str:
     """The mark that cuts most lines into the same number of cells, counted outside quotation marks."""
     with path.open(encoding=encoding, newline="", errors="replace") as file:
@@ -114,9 +126,19 @@ def _delimiter(path: Path, encoding: str) -> str:
         return lines[0].strip()[4]
     best, best_score = ",", 0
     for delimiter in _DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        widths = _widths(lines, delimiter)
         common = max((w for w in set(widths) if w > 1), key=lambda w: (widths.count(w), w), default=0)
         score = widths.count(common) * 1000 + common if common else 0
         if score > best_score:
             best, best_score = delimiter, score
     return best
+
+
+def _widths(lines: list[str], delimiter: str) -> list[int]:
+    """Cells of each line; what stands behind an open quotation mark is left out here and told when rows are read."""
+    widths: list[int] = []
+    try:
+        widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    except csv.Error:
+        return widths
+    return widths

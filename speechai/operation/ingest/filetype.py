@@ -109,8 +109,8 @@ def _check_ole(path: Path) -> FileKind:
     try:
         with path.open("rb") as file:
             office = msoffcrypto.OfficeFile(file)
-            encrypted = office.is_encrypted()
             kind = type(office).__name__
+            encrypted = kind in ("OOXMLFile", "Xls97File") and office.is_encrypted()
     except FileFormatError:
         return FileKind.XLS  # a 'Book' stream of Excel 95, or broken: xlrd tells which
     except (OSError, ValueError, KeyError, IndexError, EOFError) as error:

@@ -32,9 +32,9 @@ def read_national_id(cell: Cell, *, country: str, check_digit: Cell = None) -> s
     text = _LABEL.sub("", cell_text(cell))
     if is_placeholder(text) or text == "0":
         return None
-    if country == "AR":
-        return _argentinian(text)
-    return _chilean(text, cell_text(check_digit))
+    if country == "CL":
+        return _chilean(text, cell_text(check_digit))
+    return _argentinian(text) if country == "AR" else _unchecked(text)
 
 
 def _chilean(text: str, separate: str) -> str | Reason:
@@ -61,6 +61,12 @@ def _chilean(text: str, separate: str) -> str | Reason:
     if rut.calc_check_digit(body) != digit:
         return Reason.NATIONAL_ID_CHECK_DIGIT
     return f"{body}-{digit}"
+
+
+def _unchecked(text: str) -> str | Reason:
+    """Of other countries only the form is known: letters and digits, in capitals, without separators."""
+    compact = _SEPARATORS.sub("", text).upper()
+    return compact if re.fullmatch(r"[0-9A-Z]{5,20}", compact) else Reason.NATIONAL_ID_FORM
 
 
 def _argentinian(text: str) -> str | Reason:

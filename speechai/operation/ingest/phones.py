@@ -25,6 +25,7 @@ from speechai.operation.ingest.text import compact
 _SEPARATORS = re.compile(r"[/;,|\n\r\t&]+|\s+(?:y|e|o|u)\s+|(?<=\d)\s*(?=\+\d)", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?\d{5,15}", re.ASCII)
 _NOT_DIGITS = re.compile(r"\D")
+_SLASHED_WORDS = re.compile(r"\b(?:s/[nftdi]|n/[adst])\b", re.IGNORECASE)
 _SPACED_HYPHEN = re.compile(r"\s+[-–—]+\s+")
 _FRAGMENT_DIGITS = 4
 _WHOLE_DIGITS = 8
@@ -123,7 +124,7 @@ def _pieces(text: str) -> list[str]:
     """The numbers of a cell. A hyphen between spaces separates only what is long enough to be a number on both
     sides."""
     pieces: list[str] = []
-    for piece in _SEPARATORS.split(text):
+    for piece in _SEPARATORS.split(_SLASHED_WORDS.sub(" ", text)):
         halves = _SPACED_HYPHEN.split(piece)
         pieces.extend(halves if all(_digits(h) >= _WHOLE_DIGITS for h in halves) else [piece])
     return [p.strip() for p in pieces]
@@ -146,7 +147,9 @@ def _is_filler(digits: str) -> bool:
     subscriber = digits.removeprefix("0").removeprefix("56")
     if len(subscriber) == 9 and subscriber[0] == "9":
         subscriber = subscriber[1:]
-    if len(set(subscriber)) <= 1 or len(set(digits)) == 1:
+    if not digits.strip("0"):
+        return True
+    if len(digits) > _FRAGMENT_DIGITS and (len(set(subscriber)) <= 1 or len(set(digits)) == 1):
         return True
     return len(digits) > 6 and "1234567890".startswith(digits)
 

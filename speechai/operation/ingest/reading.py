@@ -6,8 +6,10 @@ missing.
 
 from __future__ import annotations
 
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,13 +30,16 @@ from speechai.operation.ingest.model import Cell, Limits
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 
 EXCEL_ROWS = 1_048_576
-_XML_FAULTS = (ParseError, zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError)
-"""What openpyxl lets through on a damaged part; it has no error of its own for that."""
+_DAMAGE = (
+    *(ParseError, zipfile.BadZipFile, zlib.error, struct.error, InvalidFileException, EOFError, OSError, LookupError),
+    *(ValueError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
+)
+"""What openpyxl and xlrd let through on a damaged file; they have no error of their own for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One sheet: `rows_hint` is what the file claims, None where it claims nothing (CSV) or is known to be wrong."""
+    """One sheet: `rows_hint` is what the file claims or its lines say, for a progress bar only; None where unknown."""
 
     name: str
     visible: bool
@@ -83,6 +88,7 @@ class _XlsxSource:
         self.path = path
         self._values = _load(path, data_only=True)
         self._formulas: Any = None
+        self._formula_sheets: dict[str, bool] = {}
         self.sheets = [
             Sheet(name=ws.title, visible=ws.sheet_state == "visible", rows_hint=ws.max_row)
             for ws in self._values.worksheets
@@ -92,20 +98,23 @@ class _XlsxSource:
         worksheet = self._values[sheet.name]
         worksheet.reset_dimensions()  # some programs write "A1" there, and only the first cell would be read
         stream: Iterator[Sequence[Cell]] = worksheet.iter_rows(values_only=True)
-        if self._has_formulas(worksheet):
+        if sheet.name not in self._formula_sheets:
+            self._formula_sheets[sheet.name] = self._has_formulas(worksheet)
+        if self._formula_sheets[sheet.name]:
             stream = self._with_uncomputed(stream, sheet)
         try:
             for number, row in enumerate(stream, start=1):
                 if number > EXCEL_ROWS:
                     raise InputError(f"{self.path.name}, sheet {sheet.name}: more rows than Excel can have.")
                 yield row
-        except _XML_FAULTS as error:
+        except _DAMAGE as error:
             raise _broken(self.path, error, sheet.name) from error
 
     def close(self) -> None:
-        self._values.close()
-        if self._formulas is not None:
-            self._formulas.close()
+        for book in (self._values, self._formulas):
+            if book is not None:
+                book._archive.fp.close()  # openpyxl closes only files that it opened itself
+                book.close()
 
     def _has_formulas(self, worksheet: Any) -> bool:
         """Whether the sheet's XML holds a formula at all; unpacking it is far cheaper than parsing it twice."""
@@ -116,7 +125,7 @@ class _XlsxSource:
                     if b"<f>" in tail + block or b"<f " in tail + block:
                         return True
                     tail = block[-3:]
-        except (KeyError, zipfile.BadZipFile, OSError) as error:
+        except _DAMAGE as error:
             raise _broken(self.path, error, worksheet.title) from error
         return False
 
@@ -140,16 +149,16 @@ class _XlsSource:
         self.path = path
         try:
             self._book = xlrd.open_workbook(str(path), on_demand=True, formatting_info=False)
+            self.sheets = [
+                Sheet(name=name, visible=self._book.sheet_by_index(i).visibility == 0, rows_hint=None)
+                for i, name in enumerate(self._book.sheet_names())
+            ]
         except xlrd.XLRDError as error:
             if "encrypted" in str(error).lower():
                 raise InputError(f"{path.name} is protected by a password. Save a copy without it.") from error
             raise _broken(path, error) from error
-        except (*_XML_FAULTS, AssertionError, OverflowError) as error:
+        except _DAMAGE as error:
             raise _broken(path, error) from error
-        self.sheets = [
-            Sheet(name=name, visible=self._book.sheet_by_index(i).visibility == 0, rows_hint=None)
-            for i, name in enumerate(self._book.sheet_names())
-        ]
 
     def rows(self, sheet: Sheet) -> Iterator[Sequence[Cell]]:
         worksheet = self._book.sheet_by_name(sheet.name)
@@ -182,7 +191,7 @@ class _CsvSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = DelimitedFile(path)
-        self.sheets = [Sheet(name="", visible=True, rows_hint=None)]
+        self.sheets = [Sheet(name="", visible=True, rows_hint=self._file.count_lines())]
 
     def rows(self, sheet: Sheet) -> Iterator[Sequence[Cell]]:  # noqa: ARG002 - there is only one
         return self._file.rows()
@@ -192,9 +201,12 @@ class _CsvSource:
 
 
 def _load(path: Path, *, data_only: bool) -> Any:
+    """The workbook over an open file: given a path, openpyxl would judge by its ending."""
+    file = path.open("rb")
     try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=data_only, keep_links=False)
-    except (*_XML_FAULTS, InvalidFileException, OSError) as error:
+        return openpyxl.load_workbook(file, read_only=True, data_only=data_only, keep_links=False)
+    except _DAMAGE as error:
+        file.close()
         raise _broken(path, error) from error
 
 

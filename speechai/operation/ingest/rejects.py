@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell as WrittenCell
@@ -33,26 +33,35 @@ def write_rejects(path: Path, header: Sequence[str], rejected: Iterable[Rejected
     Raises:
         InputError: the file cannot be written there.
     """
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet("Rechazos")
-    width = len(header)
-    sheet.freeze_panes = "A2"
-    for place in range(1, width + 1):
-        sheet.column_dimensions[get_column_letter(place)].width = 18
-    for place, chars in enumerate((14, 20, 60, 60), start=width + 1):
-        sheet.column_dimensions[get_column_letter(place)].width = chars
-    sheet.append([_cell(sheet, h, font=_HEADING) for h in (*header, *REASON_COLUMNS)])
-    count = 0
-    for row in rejected:
-        sheet.append(_row(sheet, header, row))
-        count += 1
     part = path.with_name(f".{path.name}.part")
     try:
-        book.save(part)
+        with part.open("wb") as file:
+            count = _write(file, header, rejected)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"The rejected rows cannot be written to {path}: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _write(file: IO[bytes], header: Sequence[str], rejected: Iterable[RejectedRow]) -> int:
+    book = Workbook(write_only=True)
+    sheet: Any = book.create_sheet("Rechazos")
+    sheet.freeze_panes = "A2"
+    for place in range(1, len(header) + 1):
+        sheet.column_dimensions[get_column_letter(place)].width = 18
+    for place, chars in enumerate((14, 20, 60, 60), start=len(header) + 1):
+        sheet.column_dimensions[get_column_letter(place)].width = chars
+    count = 0
+    try:
+        sheet.append([_cell(sheet, h, font=_HEADING) for h in (*header, *REASON_COLUMNS)])
+        for row in rejected:
+            sheet.append(_row(sheet, header, row))
+            count += 1
+    finally:
+        sheet.close()  # also when the rows break off: it holds a temporary file open
+    book.save(file)
     return count
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import country_code_for_region
+
 from speechai.errors import ConfigurationError, InputError
 from speechai.operation.ingest.aliases import load_aliases
 from speechai.operation.ingest.columns import Layout, find_layout
@@ -72,12 +74,15 @@ def ingest_file(
 
     Raises:
         InputError: the file cannot be used (see `filetype`, `columns`), has no rows, or has too many.
-        UsageError: the mapping is wrong. ConfigurationError: unknown time zone or currency.
+        UsageError: the mapping is wrong. ConfigurationError: unknown time zone, country or currency.
     """
     try:
         today = now.astimezone(ZoneInfo(spec.time_zone)).date()
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigurationError(f"time zone {spec.time_zone!r} is not known; write it as America/Santiago") from error
+    for country in (spec.country, *spec.allowed_phone_countries):
+        if not country_code_for_region(country):
+            raise ConfigurationError(f"country {country!r} is not known; write two letters, as CL or AR")
     report = progress or _silent
     staging = Staging()
     try:
