@@ -26,7 +26,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, structure: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python -m pytest -q $(wildcard tests/structure) tests/unit/test_settings.py
+	@$(BIN)/python -m pytest -q tests/unit/test_structure.py tests/unit/test_settings.py
 
 format: $(VENV)/dev.stamp ## format and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix . || true

@@ -41,11 +41,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     # Where things are
-    mongo_uri: str | None = None
+    mongo_uri: str | None = Field(default=None, repr=False)  # may hold a password
     mongo_db: str = "speechai"
     mongo_coll_jobs: str = "call_jobs"
     mongo_coll_logs: str = "call_logs"
-    redis_url: str | None = None
+    redis_url: str | None = Field(default=None, repr=False)
     data_dir: Path = Path(".data")
 
     # Retell
@@ -180,7 +180,8 @@ def mask(name: str, value: Any) -> Any:
     if name in SECRETS:
         return f"***{value[-4:]}" if len(value) >= 12 else "***"
     if name in ADDRESSES:
-        return re.sub(r"//[^@/]*@", "//***@", str(value))
+        # Up to the last @: a password may hold one, and a wrong address may lack the scheme.
+        return re.sub(r"^([a-z+]*://)?.*@", r"\1***@", str(value))
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
@@ -213,7 +214,7 @@ def _embedded_note(data_dir: Path) -> dict[str, str]:
         note = json.loads((data_dir / EMBEDDED_NOTE).read_text())
     except (OSError, ValueError):
         return {}
-    return {name: str(note[name]) for name in ADDRESSES if note.get(name)}
+    return {name: str(note[name]) for name in ADDRESSES if note.get(name)} if isinstance(note, dict) else {}
 
 
 def _explain(error: ValidationError, given: Mapping[str, str]) -> str:
