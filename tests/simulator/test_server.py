@@ -245,7 +245,7 @@ def test_the_command_serves_until_a_signal_and_knows_the_given_key_agent_and_num
     program = (
         "from speechai.retell.simulator import run\n"
         "run(port=0, clock_factor=100, api_keys=['key_mine'], agent_ids=['agent_mine'],"
-        " from_numbers=['+56222222222'], on_ready=lambda url: print(url, flush=True))"
+        " from_numbers=['+56222222222'])"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

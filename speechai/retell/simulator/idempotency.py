@@ -41,6 +41,9 @@ class IdempotencyKeys:
         self._hour_ms = hour_ms
         self._known: OrderedDict[tuple[str, str], Remembered] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def find(self, key: str | None, *, api_key: str, body: bytes, now_ms: int) -> Repeat | None:
         """The answer to a repeat, None where the request is the first of its key."""
         rules = self._assumptions

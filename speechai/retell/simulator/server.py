@@ -172,12 +172,13 @@ def run(
     agent_ids: Iterable[str] = (DEFAULT_AGENT_ID,),
     from_numbers: Iterable[str] = (DEFAULT_FROM_NUMBER,),
     webhook_url: str | None = None,
-    on_ready: Callable[[str], None] = print,
+    on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """What the command does: build the configuration from options and serve until a signal.
 
     `script` is a scenario file (docs/simulator.md); options that are None keep what it says. The keys, agents and
     caller numbers are added to those of the file, so that the application's own settings are known to the simulator.
+    Without `on_ready` the base URL is printed as a line.
 
     Raises:
         ConfigurationError: the file or an option is wrong.
@@ -203,7 +204,7 @@ def run(
         phone_numbers=tuple(numbers.values()),
         webhook_url=webhook_url or config.webhook_url,
     )
-    serve_forever(config, on_ready)
+    serve_forever(config, on_ready or partial(print, flush=True))
 
 
 async def _serve(config: SimulatorConfig, stop: asyncio.Event, on_ready: Callable[[str, Exchange], None]) -> None:
