@@ -1,0 +1,432 @@
+"""A report as tables: which figures stand beside which, under which names. Every renderer shows these.
+
+Enters a `Report`, leaves `Table`s of raw values, so that the terminal, the workbook and Markdown cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from speechai.operation.reports.figures import Kind
+from speechai.operation.reports.labels import (
+    BATCH_STATES,
+    OUTCOMES,
+    PHONES,
+    STATES,
+    WEEKDAYS,
+    Label,
+    label_of,
+    use_case_label,
+)
+from speechai.operation.reports.model import Report, Slice
+from speechai.operation.reports.tally import Share, Tally
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. `wide`: left out where there are fewer than 110 characters; `bar`: drawn beside its figures."""
+
+    label: Label
+    kind: Kind
+    wide: bool = False
+    bar: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of raw values under columns; `total` is a row of the same shape."""
+
+    key: str
+    label: Label
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    total: Row | None = None
+    note: str = ""
+
+
+def column(en: str, es: str, kind: Kind = Kind.COUNT, *, wide: bool = False, bar: bool = False) -> Column:
+    """A column by its two names."""
+    return Column(label=Label(en, es), kind=kind, wide=wide, bar=bar)
+
+
+def all_tables(report: Report) -> list[Table]:
+    """Every table of the report, in the order in which an operator asks."""
+    return [
+        states_table(report),
+        outcomes_table(report),
+        hours_table(report),
+        weekdays_table(report),
+        days_table(report),
+        batches_table(report),
+        use_cases_table(report),
+        phones_table(report),
+        attempts_table(report),
+        unit_costs_table(report),
+        products_table(report),
+        promises_table(report),
+        rows_table(report),
+    ]
+
+
+def states_table(report: Report) -> Table:
+    """Contacts by state, now."""
+    return Table(
+        key="states",
+        label=Label("Contacts by state", "Contactos por estado"),
+        columns=(
+            column("State", "Estado", Kind.TEXT),
+            column("Contacts", "Contactos"),
+            column("Share", "Porcentaje", Kind.RATE, bar=True),
+        ),
+        rows=tuple(
+            (str(label_of(STATES, line.status)), line.jobs, Share(part=line.jobs, whole=report.contacts).fraction)
+            for line in report.states
+        ),
+        total=("Total", report.contacts, Share(part=report.contacts, whole=report.contacts).fraction),
+    )
+
+
+def outcomes_table(report: Report) -> Table:
+    """Finished calls by how they ended."""
+    finished = sum(line.share.part for line in report.outcomes)
+    return Table(
+        key="outcomes",
+        label=Label("Outcomes of the calls", "Resultados de las llamadas"),
+        columns=(
+            column("Outcome", "Resultado", Kind.TEXT),
+            column("Calls", "Llamadas"),
+            column("Share", "Porcentaje", Kind.RATE, bar=True),
+            column("Counted as attempt", "Cuenta como intento", wide=True),
+            column("Cost", "Costo", Kind.MONEY),
+        ),
+        rows=tuple(
+            (str(label_of(OUTCOMES, o.outcome)), o.share.part, o.share.fraction, o.counted, o.cost_micros)
+            for o in report.outcomes
+        ),
+        total=(
+            "Total",
+            finished,
+            Share(part=finished, whole=finished).fraction,
+            sum(line.counted for line in report.outcomes),
+            sum(line.cost_micros for line in report.outcomes),
+        ),
+    )
+
+
+def hours_table(report: Report) -> Table:
+    """Calls by the hour at the contact's place."""
+    return _calls_table(
+        report,
+        report.hours,
+        "hours",
+        Label("Calls by local hour", "Llamadas por hora local"),
+        column("Hour", "Hora", Kind.TEXT),
+        name=lambda key: f"{key}:00",
+        note="The hour at the place of the person called. A rate of few calls means little: see its 95 % interval.",
+    )
+
+
+def weekdays_table(report: Report) -> Table:
+    """Calls by the weekday at the contact's place."""
+    label = Label("Calls by weekday", "Llamadas por día de la semana")
+    first = column("Weekday", "Día", Kind.TEXT)
+    return _calls_table(
+        report, report.weekdays, "weekdays", label, first, name=lambda key: str(label_of(WEEKDAYS, key))
+    )
+
+
+def days_table(report: Report) -> Table:
+    """Calls by the day at the contact's place."""
+    label = Label("Calls by local day", "Llamadas por día")
+    first = column("Day", "Día", Kind.DAY)
+    return _calls_table(report, report.days, "days", label, first, name=date.fromisoformat)
+
+
+def use_cases_table(report: Report) -> Table:
+    """Calls by use case."""
+    label = Label("Calls by use case", "Llamadas por caso de uso")
+    first = column("Use case", "Caso de uso", Kind.TEXT)
+    return _calls_table(report, report.use_cases, "use_cases", label, first, name=lambda key: str(use_case_label(key)))
+
+
+def phones_table(report: Report) -> Table:
+    """The main phone against the others."""
+    label = Label("Main and alternative phones", "Teléfono principal y alternativos")
+    first = column("Phone", "Teléfono", Kind.TEXT)
+    return _calls_table(report, report.phones, "phones", label, first, name=lambda key: str(label_of(PHONES, key)))
+
+
+def batches_table(report: Report) -> Table:
+    """Contacts, successes and calls of each batch."""
+    return Table(
+        key="batches",
+        label=Label("Batches", "Lotes"),
+        columns=(
+            column("Batch", "Lote", Kind.TEXT),
+            column("Id", "Id", Kind.TEXT, wide=True),
+            column("Use case", "Caso de uso", Kind.TEXT, wide=True),
+            column("State", "Estado", Kind.TEXT),
+            column("Contacts", "Contactos"),
+            column("Done", "Terminados"),
+            column("Done rate", "% de éxito", Kind.RATE),
+            column("Attempts", "Intentos"),
+            column("Contact rate", "Contactab.", Kind.RATE, wide=True),
+            column("Promises", "Promesas", wide=True),
+            column("Cost", "Costo", Kind.MONEY),
+        ),
+        rows=tuple(
+            (
+                line.name,
+                line.batch_id,
+                use_case_label(line.use_case).en,
+                str(label_of(BATCH_STATES, line.status)),
+                line.contacts,
+                line.done,
+                line.done_rate.fraction,
+                line.tally.attempts,
+                line.tally.contact_rate.fraction,
+                line.promises,
+                line.tally.cost_micros,
+            )
+            for line in report.batches
+        ),
+        total=(
+            "Total",
+            "",
+            "",
+            "",
+            report.contacts,
+            sum(line.done for line in report.batches),
+            Share(part=sum(line.done for line in report.batches), whole=report.contacts).fraction,
+            report.total.attempts,
+            report.total.contact_rate.fraction,
+            len(report.promises),
+            report.total.cost_micros,
+        ),
+    )
+
+
+def attempts_table(report: Report) -> Table:
+    """How many contacts took how many attempts."""
+    lines = report.distribution
+    return Table(
+        key="attempts",
+        label=Label("Contacts by number of attempts", "Contactos por número de intentos"),
+        columns=(
+            column("Attempts", "Intentos", Kind.TEXT),
+            column("Contacts", "Contactos"),
+            column("Share", "Porcentaje", Kind.RATE, bar=True),
+            column("Done", "Terminados"),
+            column("Closed without success", "Cerrados sin éxito"),
+            column("Open", "Abiertos"),
+        ),
+        rows=tuple(
+            (
+                str(line.attempts),
+                line.contacts,
+                Share(part=line.contacts, whole=report.contacts).fraction,
+                line.done,
+                line.closed,
+                line.open,
+            )
+            for line in lines
+        ),
+        total=(
+            "Total",
+            report.contacts,
+            Share(part=report.contacts, whole=report.contacts).fraction,
+            sum(line.done for line in lines),
+            sum(line.closed for line in lines),
+            sum(line.open for line in lines),
+        ),
+    )
+
+
+def unit_costs_table(report: Report) -> Table:
+    """What one of each thing cost."""
+    costs = report.costs
+    lines = (
+        (Label("attempt", "intento"), costs.calls, costs.per_call_micros),
+        (Label("contact", "contacto"), report.total.contacts, costs.per_contact_micros),
+        (Label("success", "éxito"), report.total.successes, costs.per_success_micros),
+        (Label("promise", "promesa"), len(report.promises), costs.per_promise_micros),
+    )
+    return Table(
+        key="unit_costs",
+        label=Label("Cost of one", "Costo unitario"),
+        columns=(
+            column("Cost per", "Costo por", Kind.TEXT),
+            column("How many", "Cuántos"),
+            column("Cost of one", "Costo unitario", Kind.MONEY),
+        ),
+        rows=tuple((str(label), count, each) for label, count, each in lines),
+        note=f"Settled costs only: Retell has told the cost of {costs.costed:,} finished calls.",
+    )
+
+
+def products_table(report: Report) -> Table:
+    """Retell's charges by product."""
+    costs = report.costs
+    rows = [(line.product, line.cost_micros) for line in costs.products]
+    if costs.not_itemised_micros:
+        rows.append((str(Label("not itemised, rounding", "sin detalle, redondeo")), costs.not_itemised_micros))
+    whole = costs.total_micros
+    return Table(
+        key="products",
+        label=Label("Cost by product", "Costo por producto"),
+        columns=(
+            column("Product", "Producto", Kind.TEXT),
+            column("Cost", "Costo", Kind.MONEY),
+            column("Share", "Porcentaje", Kind.RATE, bar=True),
+        ),
+        rows=tuple((name, micros, Share(part=micros, whole=whole).fraction) for name, micros in rows),
+        total=("Total", whole, Share(part=whole, whole=whole).fraction),
+    )
+
+
+def promises_table(report: Report) -> Table:
+    """Promises to pay, the newest first."""
+    sums = [
+        f"{p.currency or '?'} {p.amount:,f} promised in {p.promises - p.unread:,} promises"
+        + (f", {p.unread:,} without a readable amount" if p.unread else "")
+        for p in report.promised
+    ]
+    return Table(
+        key="promises",
+        label=Label("Promises to pay", "Promesas de pago"),
+        columns=(
+            column("Name", "Nombre", Kind.TEXT),
+            column("National id", "RUT", Kind.TEXT),
+            column("Pays on", "Fecha de pago", Kind.DAY),
+            column("Amount", "Monto", Kind.AMOUNT),
+            column("Currency", "Moneda", Kind.TEXT, wide=True),
+            column("Called at (local)", "Llamada (hora local)", Kind.INSTANT),
+            column("Batch", "Lote", Kind.TEXT, wide=True),
+        ),
+        rows=tuple(
+            (
+                p.nombre,
+                p.rut,
+                p.pays_on or p.fecha_pago_cliente,
+                p.monto_pago_cliente if p.amount is None else p.amount,
+                p.currency,
+                p.called_at,
+                p.batch_name,
+            )
+            for p in report.promises
+        ),
+        note="; ".join(sums),
+    )
+
+
+def rows_table(report: Report) -> Table:
+    """What became of the rows of each file."""
+    names = ("rows", "accepted", "merged", "duplicate", "rejected", "unaccounted")
+    return Table(
+        key="rows",
+        label=Label("Rows of the files", "Filas de los archivos"),
+        columns=(
+            column("Batch", "Lote", Kind.TEXT),
+            column("Rows", "Filas"),
+            column("Accepted", "Aceptadas"),
+            column("Merged", "Unidas"),
+            column("Duplicate", "Repetidas"),
+            column("Rejected", "Rechazadas"),
+            column("Missing", "Sin cuenta"),
+        ),
+        rows=tuple((line.name, *(getattr(line.rows, name) for name in names)) for line in report.batches),
+        total=("Total", *(getattr(report.rows, name) for name in names)),
+        note="Rows = accepted + merged (titles of the same person) + duplicate + rejected.",
+    )
+
+
+def contacts_table(report: Report) -> Table:
+    """Every contact, masked; only a workbook has room for it."""
+    return Table(
+        key="contacts",
+        label=Label("Contacts", "Contactos"),
+        columns=(
+            column("Batch", "Lote", Kind.TEXT),
+            column("Position", "Posición"),
+            column("Name", "Nombre", Kind.TEXT),
+            column("National id", "RUT", Kind.TEXT),
+            column("Phone", "Teléfono", Kind.TEXT),
+            column("Last phone", "Último teléfono", Kind.TEXT),
+            column("State", "Estado", Kind.TEXT),
+            column("Attempts", "Intentos"),
+            column("Reason", "Motivo", Kind.TEXT),
+            column("Next attempt", "Próximo intento", Kind.INSTANT),
+        ),
+        rows=tuple(
+            (
+                line.batch_name,
+                line.position + 1,
+                line.nombre,
+                line.rut,
+                line.phone,
+                line.last_phone,
+                str(label_of(STATES, line.status)),
+                line.attempts,
+                line.reason,
+                line.next_attempt_at,
+            )
+            for line in report.contact_list
+        ),
+        note="Phones and national ids are masked; `speechai job ID` shows a contact whole."
+        + (
+            f" The first {len(report.contact_list):,} of {report.contacts:,} contacts."
+            if len(report.contact_list) < report.contacts
+            else ""
+        ),
+    )
+
+
+def _calls_table(
+    report: Report,
+    slices: Sequence[Slice],
+    key: str,
+    label: Label,
+    first: Column,
+    *,
+    name: Callable[[str], str | date],
+    note: str = "",
+) -> Table:
+    return Table(
+        key=key,
+        label=label,
+        columns=(
+            first,
+            column("Attempts", "Intentos"),
+            column("Contacts", "Contactos"),
+            column("Contact rate", "Contactabilidad", Kind.RATE, bar=True),
+            column("95 % from", "95 % desde", Kind.RATE, wide=True),
+            column("95 % to", "95 % hasta", Kind.RATE, wide=True),
+            column("Successes", "Éxitos"),
+            column("Success rate", "Tasa de éxito", Kind.RATE),
+            column("Handle time", "TMO", Kind.SECONDS, wide=True),
+            column("Cost", "Costo", Kind.MONEY, wide=True),
+        ),
+        rows=tuple((name(each.key), *_figures(each.tally)) for each in slices),
+        total=("Total", *_figures(report.total)),
+        note=note,
+    )
+
+
+def _figures(tally: Tally) -> Row:
+    low, high = tally.contact_rate.interval or (None, None)
+    return (
+        tally.attempts,
+        tally.contacts,
+        tally.contact_rate.fraction,
+        low,
+        high,
+        tally.successes,
+        tally.success_rate.fraction,
+        tally.handle_seconds,
+        tally.cost_micros,
+    )
