@@ -7,6 +7,7 @@ two numbers is refused. Called by `contacts` for each phone column of a row.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -20,13 +21,14 @@ from speechai.operation.ingest.chile import mend_chilean
 from speechai.operation.ingest.model import Cell
 from speechai.operation.ingest.placeholders import is_excel_error, is_placeholder
 from speechai.operation.ingest.reasons import Reason
-from speechai.operation.ingest.text import compact
+from speechai.operation.ingest.text import clean, compact
 
 _SEPARATORS = re.compile(r"[/;,|\n\r\t&]+|\s+(?:y|e|o|u)\s+|(?<=\d)\s*(?=\+\d)", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?\d{5,15}", re.ASCII)
 _NOT_DIGITS = re.compile(r"\D")
 _SLASHED_WORDS = re.compile(r"\b(?:s/[nftdi]|n/[adst])\b", re.IGNORECASE)
 _SPACED_HYPHEN = re.compile(r"\s+[-–—]+\s+")
+_SPACES = re.compile(r"\s+")
 _FRAGMENT_DIGITS = 4
 _WHOLE_DIGITS = 8
 _DECIMAL_TAIL = re.compile(r"^(\+?\d{6,})[.,]0{1,2}$")
@@ -92,6 +94,8 @@ def _number_text(cell: int | float) -> str | None:
 def _read_text(text: str, country: str, allowed: tuple[str, ...]) -> list[PhoneResult]:
     if _PLAIN.fullmatch(text):  # nearly all cells of a big file: nothing to take apart
         return [] if _is_filler(text.removeprefix("+")) else [_read_one(text, country, allowed)]
+    if not text.isascii():  # wide digits, and the invisible marks that come along when a number is copied from a chat
+        text = unicodedata.normalize("NFKC", clean(text.replace("\n", "/")))
     if _is_nothing(text):
         return []
     if match := _SCIENTIFIC.match(text):
@@ -121,13 +125,16 @@ def _read_text(text: str, country: str, allowed: tuple[str, ...]) -> list[PhoneR
 
 
 def _pieces(text: str) -> list[str]:
-    """The numbers of a cell. A hyphen between spaces separates only what is long enough to be a number on both
-    sides."""
-    pieces: list[str] = []
-    for piece in _SEPARATORS.split(_SLASHED_WORDS.sub(" ", text)):
-        halves = _SPACED_HYPHEN.split(piece)
-        pieces.extend(halves if all(_digits(h) >= _WHOLE_DIGITS for h in halves) else [piece])
+    """The numbers of a cell. Spaces, and hyphens between them, separate only what is long enough on both sides."""
+    pieces = _SEPARATORS.split(_SLASHED_WORDS.sub(" ", text))
+    for separator, fewest in ((_SPACED_HYPHEN, _WHOLE_DIGITS), (_SPACES, _WHOLE_DIGITS + 1)):
+        pieces = [part for piece in pieces for part in _parts(piece, separator, fewest)]
     return [p.strip() for p in pieces]
+
+
+def _parts(piece: str, separator: re.Pattern[str], fewest: int) -> list[str]:
+    parts = [p for p in separator.split(piece) if p]
+    return parts if all(_digits(p) >= fewest for p in parts) else [piece]
 
 
 def _digits(text: str) -> int:
