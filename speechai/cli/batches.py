@@ -1,0 +1,156 @@
+"""`speechai batches`, `batch`, `pause`, `resume`, `cancel`: looking at lists and steering them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from speechai.cli.output import json_option, local, named_counts, note, print_facts, print_json, print_table, row_counts
+
+if TYPE_CHECKING:
+    from speechai.operation.context import Context
+
+_HIDDEN = ("file_id", "load_owner", "file_key", "reserved_until")
+"""Of a batch's document: how the store works, nothing for an operator."""
+
+
+@click.command()
+@json_option
+def batches(as_json: bool) -> None:
+    """All batches, the newest first."""
+    from speechai.cli.session import opened
+    from speechai.store.batches import job_counts, list_batches
+
+    with opened() as context:
+        found = [
+            {**document, "jobs": {str(status): n for status, n in job_counts(context.store, document["_id"]).items()}}
+            for document in list_batches(context.store)
+        ]
+    if as_json:
+        print_json([_public(document) for document in found])
+        return
+    if not found:
+        note("There is no batch yet: `speechai enqueue FILE --use-case USE_CASE` sends a list.")
+        return
+    print_table(
+        "",
+        ["batch", "name", "account", "use case", "pacing", "status", "received", "jobs"],
+        [
+            (
+                d["_id"], d["name"], d["account_id"], d["use_case"], d["pacing"], d["status"],
+                local(d["created_at"], d["time_zone"]), named_counts(d["jobs"]),
+            )
+            for d in found
+        ],
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("batch_id", metavar="ID")
+@json_option
+def batch(batch_id: str, as_json: bool) -> None:
+    """One batch: where it stands, its rows, its jobs by state, its waves."""
+    from speechai.cli.following import look
+    from speechai.cli.session import opened
+    from speechai.operation.campaigns import describe_batch
+
+    with opened() as context:
+        document = describe_batch(context, batch_id)
+        seen, waves = look(context, batch_id), _waves(context, batch_id)
+    if as_json:
+        print_json({**_public(document), "waves": waves, **{k: v for k, v in seen.facts().items() if k != "jobs"}})
+        return
+    zone = document["time_zone"]
+    print_facts(
+        {
+            "batch": document["_id"],
+            "name": document["name"],
+            "status": document["status"],
+            "reason": document.get("reason"),
+            "account": document["account_id"],
+            "use case": document["use_case"],
+            "pacing": document["pacing"],
+            "policy": document["policy"],
+            "file": f"{document['file']['name']} ({document['file']['bytes']} bytes)",
+            "received": local(document["created_at"], zone),
+            "loaded": local(document.get("loaded_at"), zone),
+            "changed": local(document.get("changed_at"), zone),
+            "rows": row_counts(document["counts"]) if "counts" in document else None,
+            "warnings": named_counts(document["warnings"]) if document.get("warnings") else None,
+            "columns": "; ".join(f"{m}: {', '.join(c)}" for m, c in document.get("columns", {}).items()),
+            "jobs": named_counts(document["jobs"]),
+            "calls": seen.line(),
+        }
+    )
+    if waves:
+        rows = [(w["day"], w["wave"], w["state"], local(w["opened_at"], zone), w.get("admitted")) for w in waves]
+        print_table("Waves", ["day", "wave", "state", "opened", "admitted"], rows, numbers=1)
+
+
+@click.command()
+@click.argument("batch_id", metavar="ID")
+@json_option
+def pause(batch_id: str, as_json: bool) -> None:
+    """No further call of the batch starts; live calls go on to their end."""
+    from speechai.cli.session import opened
+    from speechai.operation import campaigns
+
+    with opened() as context:
+        campaigns.pause(context, batch_id)
+    _say(as_json, {"batch_id": batch_id, "status": "paused"}, f"Batch {batch_id} is paused.")
+
+
+@click.command()
+@click.argument("batch_id", metavar="ID")
+@json_option
+def resume(batch_id: str, as_json: bool) -> None:
+    """A paused batch is called again, its suspended contacts with it."""
+    from speechai.cli.session import opened, send
+    from speechai.operation import campaigns
+    from speechai.operation.nudges import DispatchDue
+
+    with opened() as context:
+        count = campaigns.resume(context, batch_id)
+        send([DispatchDue()])
+    _say(
+        as_json,
+        {"batch_id": batch_id, "status": "running", "resumed_jobs": count},
+        f"Batch {batch_id} runs; {count} suspended contacts wait again.",
+    )
+
+
+@click.command()
+@click.argument("batch_id", metavar="ID")
+@json_option
+def cancel(batch_id: str, as_json: bool) -> None:
+    """Ends the batch for good: contacts that wait are not called any more."""
+    from speechai.cli.session import opened
+    from speechai.operation import campaigns
+
+    with opened() as context:
+        count = campaigns.cancel(context, batch_id)
+    _say(
+        as_json,
+        {"batch_id": batch_id, "status": "cancelled", "cancelled_jobs": count},
+        f"Batch {batch_id} is cancelled, with {count} contacts that waited.",
+    )
+
+
+def _say(as_json: bool, facts: dict[str, Any], text: str) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(text)
+
+
+def _public(document: dict[str, Any]) -> dict[str, Any]:
+    return {"batch_id": document["_id"], **{k: v for k, v in document.items() if k not in (*_HIDDEN, "_id")}}
+
+
+def _waves(context: Context, batch_id: str) -> list[dict[str, Any]]:
+    found = context.store.waves.find({"batch_id": batch_id}, {"_id": 0, "batch_id": 0})
+    return sorted(found, key=lambda wave: (wave["day"], wave["wave"]))
+
+
+COMMANDS = (batches, batch, pause, resume, cancel)

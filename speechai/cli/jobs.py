@@ -1,0 +1,184 @@
+"""`speechai job`, `retry`, `reset-jobs`, `cleanup`: one contact, and setting ended ones going again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from speechai.cli.output import dollars, json_option, local, named_counts, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from speechai.core.model import Attempt
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--full", is_flag=True, help="Show phones, national id, variables and transcript whole.")
+@json_option
+def job(job_id: str, full: bool, as_json: bool) -> None:
+    """One contact: its state, what it waits for, and its calls."""
+    from speechai.cli.session import opened
+    from speechai.operation.campaigns import describe_job
+
+    with opened() as context:
+        document, attempts = describe_job(context, job_id)
+    facts = document if full else _masked(document)
+    calls = [_call(attempt, full=full) for attempt in attempts]
+    if as_json:
+        print_json({"job_id": job_id, **{k: v for k, v in facts.items() if k != "_id"}, "calls": calls})
+        return
+    _print(facts, calls)
+
+
+def _print(facts: dict[str, Any], calls: list[dict[str, Any]]) -> None:
+    zone = facts["time_zone"]
+    at = facts.get("next_attempt_at")
+    print_facts(
+        {
+            "job": facts["_id"],
+            "batch": facts["batch_id"],
+            "name": facts["nombre"],
+            "id": facts["rut"],
+            "status": facts["status"],
+            "reason": facts["reason"],
+            "waits for": "the next wave" if facts["status"] == "pending" and not facts["admitted"] else None,
+            "next attempt": f"{local(at, zone)} ({at:%Y-%m-%d %H:%M:%S} UTC)" if at else None,
+            "phones": ", ".join([facts["to_number"], *facts["try_phones"]]),
+            "not callable": ", ".join(facts["bad_phones"]),
+            "last tried": facts["last_phone_tried"],
+            "attempts": f"{facts['attempts']} of {facts['max_attempts']}",
+            "promised date": facts.get("fecha_pago_cliente"),
+            "promised amount": facts.get("monto_pago_cliente"),
+            "variables": "; ".join(f"{name}={value}" for name, value in facts["variables"].items()),
+        }
+    )
+    rows = [
+        (
+            c["number"], c["attempt_id"], c["state"], c["outcome"], c["reason"], c["to_number"],
+            local(c["placing_at"], zone), c["duration_seconds"], dollars(c["cost_usd_micros"]),
+        )
+        for c in calls
+    ]  # fmt: skip
+    if rows:
+        columns = ["", "attempt", "state", "outcome", "Retell's reason", "phone", "placed", "seconds", "cost"]
+        print_table("Calls", columns, rows, numbers=2)
+
+
+def _masked(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what identifies or quotes the person."""
+    from speechai.core.masking import mask_national_id, mask_phone, mask_text
+
+    result = document.get("call_result") or {}
+    summary = {
+        name: value
+        for name, value in (result.get("summary") or {}).items()
+        if name in ("call_cost", "disconnection_reason")
+    }
+    variables = {name: mask_text(str(value)) for name, value in document["variables"].items()}
+    if "rut" in variables:
+        variables["rut"] = mask_national_id(variables["rut"])
+    return {
+        **{name: value for name, value in document.items() if name != "person_id"},
+        "rut": mask_national_id(document["rut"]) or None,
+        "to_number": mask_phone(document["to_number"]),
+        "last_phone_tried": mask_phone(document["last_phone_tried"]) or None,
+        "try_phones": [mask_phone(phone) for phone in document["try_phones"]],
+        "bad_phones": [mask_phone(phone) for phone in document["bad_phones"]],
+        "variables": variables,
+        "call_result": {**result, "summary": summary} if result else None,
+    }
+
+
+def _call(attempt: Attempt, *, full: bool) -> dict[str, Any]:
+    from speechai.core.masking import mask_phone
+    from speechai.retell.answers import read_call
+
+    facts = read_call(attempt.retell) if attempt.retell is not None else None
+    return {
+        "number": attempt.number,
+        "attempt_id": attempt.id,
+        "call_id": attempt.call_id,
+        "state": attempt.state.value,
+        "outcome": attempt.outcome,
+        "reason": facts.reason if facts else None,
+        "to_number": attempt.to_number if full else mask_phone(attempt.to_number),
+        "from_number": attempt.from_number,
+        "placing_at": attempt.placing_at,
+        "accepted_at": attempt.accepted_at,
+        "ended_at": attempt.ended_at,
+        "time_zone": attempt.time_zone,
+        "duration_seconds": facts.duration_ms // 1000 if facts and facts.duration_ms is not None else None,
+        "cost_usd_micros": facts.cost_micros if facts else None,
+        **({"retell": attempt.retell} if full else {}),
+    }
+
+
+@click.command()
+@click.argument("any_id", metavar="ID")
+@json_option
+def retry(any_id: str, as_json: bool) -> None:
+    """Call a failed or suspended contact again, or all of those of a batch.
+
+    ID is a job's or a batch's. Hours, caps and every other rule are asked again.
+    """
+    from speechai.cli.session import opened, send
+    from speechai.operation import campaigns
+    from speechai.operation.nudges import DispatchDue
+
+    with opened() as context:
+        count = campaigns.retry(context, any_id)
+        if count:
+            send([DispatchDue()])
+    _say(as_json, {"id": any_id, "jobs": count}, f"{count} contacts wait to be called again.")
+
+
+@click.command("reset-jobs")
+@click.option("--status", required=True, help="failed, suspended, cancelled or done.")
+@click.option("--max-age-hours", type=click.FloatRange(min=0), help="Only those that ended within so many hours.")
+@click.option("--batch", "batch_id", help="Only those of this batch.")
+@json_option
+def reset_jobs(status: str, max_age_hours: float | None, batch_id: str | None, as_json: bool) -> None:
+    """Send contacts that ended in a state back to wait."""
+    from speechai.cli.session import opened, send
+    from speechai.core.model import JobStatus
+    from speechai.operation import campaigns
+    from speechai.operation.nudges import DispatchDue
+
+    if status not in set(JobStatus):
+        raise click.BadParameter(f"{status!r} is not one of {', '.join(JobStatus)}", param_hint="'--status'")
+    with opened() as context:
+        count = campaigns.reset_jobs(context, status=JobStatus(status), max_age_hours=max_age_hours, batch_id=batch_id)
+        if count:
+            send([DispatchDue()])
+    _say(as_json, {"status": status, "jobs": count}, f"{count} contacts that were {status} wait again.")
+
+
+@click.command()
+@click.option("--older-than-days", type=click.FloatRange(min=0), required=True, help="Ended longer ago than this.")
+@click.option("--with-calls", is_flag=True, help="Remove the call log too; Chilean law asks for two years of it.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+def cleanup(older_than_days: float, with_calls: bool, yes: bool, as_json: bool) -> None:
+    """Remove batches that ended long ago, with their contacts and rejected rows."""
+    from speechai.cli.session import opened
+    from speechai.operation import campaigns
+
+    with opened() as context:
+        if not yes:
+            what = "with their call log" if with_calls else "but not their call log"
+            question = f"Remove for good every batch that ended more than {older_than_days:g} days ago, {what}?"
+            if not click.confirm(question, err=True):
+                raise click.Abort
+        removed = dict(campaigns.clean_up(context, older_than_days=older_than_days, with_calls=with_calls))
+    _say(as_json, removed, f"Removed: {named_counts(removed)}.")
+
+
+def _say(as_json: bool, facts: dict[str, Any], text: str) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(text)
+
+
+COMMANDS = (job, retry, reset_jobs, cleanup)
