@@ -1,0 +1,245 @@
+"""What becomes of a job after an attempt: every outcome, at every count of attempts and phones, in both pacings."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcomes
+from speechai.catalogue.policies import get_policy
+from speechai.catalogue.use_cases import get_use_case
+from speechai.core.after_call import Delays, NextStep, after_call, judge, retry_at
+from speechai.core.calendar import is_open
+from speechai.core.model import CallFacts, Job, JobStatus, Pacing
+from tests.unit.core.making import MAIN, SANTIAGO, SECOND, THIRD, instants, local, make_batch, make_job
+
+DEFAULT = get_policy("default")
+OUTCOMES = load_outcomes()
+DELAYS = Delays(other=timedelta(minutes=30), no_answer=timedelta(minutes=60), later=timedelta(seconds=30))
+NOW = local("2026-11-25T09:05")
+CONTINUOUS, WAVES = make_batch(pacing=Pacing.CONTINUOUS), make_batch(pacing=Pacing.WAVES)
+
+
+def step_after(
+    reason: str,
+    *,
+    success: bool = False,
+    job: Job | None = None,
+    phone: str = MAIN,
+    pacing: Pacing = Pacing.CONTINUOUS,
+    now: datetime = NOW,
+) -> NextStep:
+    return after_call(
+        row=OUTCOMES[reason],
+        success=success,
+        job=job or make_job(),
+        phone=phone,
+        batch=make_batch(pacing=pacing),
+        policy=DEFAULT,
+        delays=DELAYS,
+        now=now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes"),
+    [
+        ("dial_busy", 60),
+        ("dial_no_answer", 60),
+        ("user_declined", 60),
+        ("voicemail_reached", 60),
+        ("ivr_reached", 60),
+        ("user_hangup", 30),
+        ("agent_hangup", 30),
+        ("inactivity", 30),
+        ("manual_stopped", 30),
+        ("dial_failed", 30),
+        ("error_retell", 30),
+        ("unknown", 30),
+        ("invalid_destination", 30),
+        ("concurrency_limit_reached", 0.5),
+        ("request_refused_for_now", 0.5),
+    ],
+)
+def test_a_contact_rests_as_long_as_its_outcome_says(reason: str, minutes: float) -> None:
+    step = step_after(reason)
+    assert step.status is JobStatus.PENDING
+    assert step.next_attempt_at == NOW + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "now", "expected"),
+    [
+        ("dial_no_answer", "2026-11-25T09:05", "2026-11-25T12:00"),
+        ("dial_no_answer", "2026-11-25T11:00", "2026-11-25T12:00"),  # exactly an hour before the wave
+        ("dial_no_answer", "2026-11-25T11:00:01", "2026-11-25T15:00"),
+        ("error_retell", "2026-11-25T11:29", "2026-11-25T12:00"),
+        ("dial_no_answer", "2026-11-25T15:05", "2026-11-26T09:00"),
+        ("dial_no_answer", "2026-11-28T15:05", "2026-11-30T09:00"),  # Saturday to Monday
+        ("dial_no_answer", "2026-12-24T15:05", "2026-12-26T09:00"),
+        ("dial_no_answer", "2026-12-31T15:05", "2027-01-02T09:00"),
+        ("dial_no_answer", "2026-09-05T15:05", "2026-09-07T09:00"),  # over the change of the clock
+    ],
+)
+def test_in_a_wave_batch_the_time_rounds_up_to_the_next_wave(reason: str, now: str, expected: str) -> None:
+    assert step_after(reason, pacing=Pacing.WAVES, now=local(now)).next_attempt_at == local(expected)
+
+
+def test_success_ends_the_job_whatever_attempts_it_took() -> None:
+    step = step_after("user_hangup", success=True, job=make_job(attempts=2))
+    assert (step.status, step.next_attempt_at, step.counts_as_attempt) == (JobStatus.DONE, None, True)
+
+
+def test_a_wish_not_to_be_called_closes_the_contact_and_marks_the_person() -> None:
+    step = step_after("user_requested_dnc")
+    assert (step.status, step.do_not_call) == (JobStatus.FAILED, True)
+
+
+@pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is Retry.ACCOUNT])
+def test_trouble_of_the_account_suspends_the_job_and_pauses_the_batch(reason: str) -> None:
+    step = step_after(reason, job=make_job(attempts=2))
+    assert (step.status, step.pause_batch, step.next_attempt_at) == (JobStatus.SUSPENDED, True, None)
+
+
+@pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is Retry.LATER])
+def test_a_refusal_for_capacity_spends_no_attempt_even_at_the_last_one(reason: str) -> None:
+    step = step_after(reason, job=make_job(attempts=2))
+    assert (step.status, step.counts_as_attempt) == (JobStatus.PENDING, False)
+
+
+def test_the_last_attempt_fails_the_job_and_says_what_it_was() -> None:
+    step = step_after("dial_busy", job=make_job(attempts=2))
+    assert step.status is JobStatus.FAILED
+    assert step.reason == "3 of 3 attempts used; the last: busy (dial_busy)"
+
+
+def test_the_last_phone_refused_fails_the_job() -> None:
+    step = step_after("invalid_destination", job=make_job(bad_phones=(MAIN, SECOND)), phone=THIRD)
+    assert (step.status, step.retire_phone) == (JobStatus.FAILED, True)
+    assert step.reason.startswith("no phone left")
+
+
+def test_one_of_several_phones_refused_is_retired_and_the_job_goes_on() -> None:
+    step = step_after("invalid_destination")
+    assert (step.status, step.retire_phone) == (JobStatus.PENDING, True)
+
+
+def test_a_phone_refused_at_the_last_attempt_is_retired_too_for_an_operators_reset() -> None:
+    step = step_after("invalid_destination", job=make_job(attempts=2))
+    assert (step.status, step.retire_phone) == (JobStatus.FAILED, True)
+
+
+@pytest.mark.parametrize("bad_phones", [(), (MAIN, SECOND)])
+def test_a_number_that_retell_refused_to_dial_counts_as_no_attempt(bad_phones: tuple[str, ...]) -> None:
+    step = step_after("request_refused_for_the_number", job=make_job(bad_phones=bad_phones), phone=THIRD)
+    assert (step.retire_phone, step.counts_as_attempt) == (True, False)
+
+
+PHONES = [(), (SECOND,), (SECOND, THIRD)]
+
+
+@pytest.mark.parametrize("row", OUTCOMES.values(), ids=lambda row: row.reason)
+def test_after_any_outcome_a_job_is_final_waits_for_a_later_time_or_is_suspended_with_a_reason(
+    row: OutcomeRow,
+) -> None:
+    """Law 2, over every row, count of attempts, limit, set of phones, pacing, and instants on all sides of hours."""
+    moments = [
+        NOW,
+        local("2026-11-28T23:59:59.999999"),
+        local("2026-12-31T15:00:00.000001"),
+        local("2026-04-04T22:59"),
+    ]
+    may_succeed = row.retry is Retry.SUCCESS or row.reason == "unknown"
+    cases = product(range(4), (1, 2, 3), PHONES, (CONTINUOUS, WAVES), moments, (False, may_succeed))
+    for attempts, limit, others, batch, now, success in cases:
+        job = make_job(attempts=attempts, max_attempts=limit, try_phones=others)
+        step = after_call(
+            row=row, success=success, job=job, phone=MAIN, batch=batch, policy=DEFAULT, delays=DELAYS, now=now
+        )
+        assert step.reason
+        assert row.reason in step.reason
+        assert step.counts_as_attempt is row.attempt
+        if step.status is JobStatus.PENDING:
+            assert step.next_attempt_at is not None
+            assert step.next_attempt_at > now
+            assert attempts + step.counts_as_attempt < limit
+            assert not step.retire_phone or others
+            if batch is WAVES:
+                assert is_open(DEFAULT, SANTIAGO, "CL", step.next_attempt_at)
+        else:
+            assert step.status.is_final or step.status is JobStatus.SUSPENDED
+            assert step.next_attempt_at is None
+
+
+@given(
+    row=st.sampled_from([row for row in OUTCOMES.values() if row.attempt]),
+    limit=st.integers(1, 6),
+    extra=st.integers(0, 8),
+)
+def test_a_job_never_makes_more_attempts_than_its_limit(row: OutcomeRow, limit: int, extra: int) -> None:
+    job, made = make_job(max_attempts=limit), 0
+    for _ in range(limit + extra):
+        step = after_call(
+            row=row, success=False, job=job, phone=MAIN, batch=CONTINUOUS, policy=DEFAULT, delays=DELAYS, now=NOW
+        )
+        made += step.counts_as_attempt
+        if step.status is not JobStatus.PENDING:
+            break
+        job = make_job(max_attempts=limit, attempts=made)
+    assert made <= limit
+
+
+@given(instants("2026-01-01", "2027-12-31"))
+def test_a_retry_is_never_earlier_than_its_rest_asks(earliest: datetime) -> None:
+    assert retry_at(CONTINUOUS, DEFAULT, earliest) == earliest
+    assert retry_at(WAVES, DEFAULT, earliest) >= earliest
+
+
+DEBT = get_use_case("debt_collection")
+
+
+def facts(**values: object) -> CallFacts:
+    return CallFacts(**{"call_id": "call_1", "status": "ended", "reason": "user_hangup", **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome", "success"),
+    [
+        (facts(successful=True), Outcome.CONVERSATION, True),
+        (facts(successful=False), Outcome.CONVERSATION, False),
+        (facts(), Outcome.CONVERSATION, False),
+        (facts(captured={"fecha_pago_cliente": "2026-12-01"}), Outcome.CONVERSATION, True),
+        (facts(captured={"fecha_pago_cliente": "  "}), Outcome.CONVERSATION, False),
+        (facts(captured={"monto_pago_cliente": 5000}), Outcome.CONVERSATION, False),
+        (facts(successful=True, in_voicemail=True), Outcome.VOICEMAIL, False),
+        (
+            facts(reason="agent_hangup", in_voicemail=True, captured={"fecha_pago_cliente": "x"}),
+            Outcome.VOICEMAIL,
+            False,
+        ),
+        (facts(reason="inactivity", in_voicemail=True), Outcome.VOICEMAIL, False),
+        (facts(reason="manual_stopped", in_voicemail=True), Outcome.VOICEMAIL, False),
+        (facts(reason="user_requested_dnc", in_voicemail=True), Outcome.DO_NOT_CALL, False),
+        (facts(reason="user_requested_dnc", successful=True), Outcome.DO_NOT_CALL, False),
+        (facts(reason="dial_busy", status="not_connected", successful=True), Outcome.BUSY, False),
+        (facts(reason="call_transfer", successful=True), Outcome.TRANSFERRED, True),
+        (facts(reason="error_asr", status="error", successful=True), Outcome.PROVIDER_ERROR, False),
+        # A reason added after this version: a promise that was made is kept, anything else is tried again later.
+        (facts(reason="brand_new", successful=True), Outcome.UNKNOWN, True),
+        (facts(reason="brand_new", captured={"fecha_pago_cliente": "2026-12-01"}), Outcome.UNKNOWN, True),
+        (facts(reason="brand_new", successful=True, in_voicemail=True), Outcome.VOICEMAIL, False),
+        (facts(reason="brand_new", status="not_connected", successful=True), Outcome.UNKNOWN, False),
+        (facts(reason=None, successful=True), Outcome.UNKNOWN, True),
+        (facts(reason=None), Outcome.UNKNOWN, False),
+        (None, Outcome.UNKNOWN, False),
+    ],
+)
+def test_a_call_is_judged_by_its_reason_its_analysis_and_what_was_captured(
+    told: CallFacts | None, outcome: Outcome, success: bool
+) -> None:
+    row, judged = judge(told, DEBT)
+    assert (row.outcome, judged) == (outcome, success)

@@ -1,0 +1,212 @@
+"""Waves: which is due, whom it admits, what a list plans; a change of the clock neither loses nor doubles one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechai.catalogue.policies import get_policy
+from speechai.core.calendar import is_open, next_wave, waves_on
+from speechai.core.model import Job
+from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave, planned_waves
+from tests.unit.core.making import (
+    BUENOS_AIRES,
+    EASTER,
+    PUNTA_ARENAS,
+    SANTIAGO,
+    instants,
+    local,
+    make_batch,
+    make_job,
+    make_policy,
+    utc,
+)
+
+DEFAULT = get_policy("default")
+ALWAYS = get_policy("always")
+MONDAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-23T08:59:59.999", None),
+        ("2026-11-23T09:00", DueWave(day=MONDAY, wave=time(9), missed=())),
+        ("2026-11-23T11:59:59.999", DueWave(day=MONDAY, wave=time(9), missed=())),
+        ("2026-11-23T12:00", DueWave(day=MONDAY, wave=time(12), missed=(time(9),))),
+        # Nothing ran at 15:00: the wave opens late while calling is still allowed, and not after.
+        ("2026-11-23T19:59:59", DueWave(day=MONDAY, wave=time(15), missed=(time(9), time(12)))),
+        ("2026-11-23T20:00", None),
+        ("2026-11-22T12:00", None),  # Sunday
+        ("2026-12-25T12:00", None),
+    ],
+)
+def test_due_wave_is_the_latest_one_whose_time_has_come(now: str, expected: DueWave | None) -> None:
+    assert due_wave(DEFAULT, make_batch(), local(now)) == expected
+
+
+def test_the_day_of_a_wave_is_the_batchs_own_local_day() -> None:
+    # 01:30 UTC of the 24th is still the evening of the 23rd in Santiago.
+    found = due_wave(ALWAYS, make_batch(), utc("2026-11-24T01:30"))
+    assert found == DueWave(day=MONDAY, wave=time(15), missed=(time(9), time(12)))
+
+
+CHANGES = [
+    (SANTIAGO, date(2026, 4, 4), 3, 4),
+    (SANTIAGO, date(2026, 9, 5), 4, 3),
+    (SANTIAGO, date(2027, 4, 3), 3, 4),
+    (SANTIAGO, date(2027, 9, 4), 4, 3),
+    (EASTER, date(2026, 4, 4), 5, 6),
+    (EASTER, date(2026, 9, 5), 6, 5),
+    (EASTER, date(2027, 4, 3), 5, 6),
+    (EASTER, date(2027, 9, 4), 6, 5),
+    (PUNTA_ARENAS, date(2026, 4, 4), 3, 3),
+    (PUNTA_ARENAS, date(2026, 9, 5), 3, 3),
+    (PUNTA_ARENAS, date(2027, 9, 4), 3, 3),
+    (BUENOS_AIRES, date(2026, 4, 4), 3, 3),
+    (BUENOS_AIRES, date(2026, 9, 5), 3, 3),
+]
+
+
+@pytest.mark.parametrize(("zone", "saturday", "before", "after"), CHANGES)
+def test_waves_keep_their_wall_time_over_a_change_of_the_clock(
+    zone: ZoneInfo, saturday: date, before: int, after: int
+) -> None:
+    """`before` and `after` are the hours by which the zone is behind UTC on that Saturday and on the Sunday after."""
+    for day, behind in ((saturday, before), (saturday + timedelta(days=1), after)):
+        expected = [datetime.combine(day, time(hour + behind), UTC) for hour in (9, 12, 15)]
+        assert [instant for _, instant in waves_on(ALWAYS, zone, "CL", day)] == expected
+
+
+@pytest.mark.parametrize("zone", [SANTIAGO, PUNTA_ARENAS, EASTER, BUENOS_AIRES], ids=str)
+@pytest.mark.parametrize("year", [2026, 2027])
+def test_a_beat_that_ticks_through_a_year_meets_every_wave_once(zone: ZoneInfo, year: int) -> None:
+    """Walks the year from wave to wave as `next_wave` leads, and compares with the days of the calendar."""
+    at, end = local(f"{year}-01-01T00:00", zone), local(f"{year + 1}-01-01T00:00", zone)
+    met: Counter[tuple[date, time]] = Counter()
+    while (at := next_wave(ALWAYS, zone, "CL", at)) < end:
+        there = at.astimezone(zone)
+        met[(there.date(), there.time())] += 1
+        at += timedelta(microseconds=1)
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
+    assert met == Counter({(day, time(hour)): 1 for day in days for hour in (9, 12, 15)})
+
+
+@pytest.mark.parametrize(
+    ("saturday", "instants"),
+    [
+        # The hour from 23:00 happens twice on 4 April: the wave at 23:30 opens in the first.
+        (date(2026, 4, 4), ["2026-04-05T02:30"]),
+        (date(2026, 9, 5), ["2026-09-06T03:30"]),
+    ],
+)
+def test_a_wave_in_an_hour_that_happens_twice_opens_once(saturday: date, instants: list[str]) -> None:
+    policy = make_policy(every_day=(0, 1440), waves=("23:30",), closed_on_holidays=False)
+    batch = make_batch()
+    assert [i for _, i in waves_on(policy, SANTIAGO, "CL", saturday)] == [utc(text) for text in instants]
+    start = local(f"{saturday}T12:00")
+    ticks = [start + timedelta(minutes=n) for n in range(24 * 60)]
+    opened = {(due.day, due.wave) for tick in ticks if (due := due_wave(policy, batch, tick)) is not None}
+    assert (saturday, time(23, 30)) in opened
+
+
+def test_a_wave_in_an_hour_that_is_skipped_opens_at_the_jump() -> None:
+    policy = make_policy(every_day=(0, 1440), waves=("00:30",), closed_on_holidays=False)
+    sunday = date(2026, 9, 6)
+    assert waves_on(policy, SANTIAGO, "CL", sunday) == [(time(0, 30), utc("2026-09-06T04:00"))]
+    due = due_wave(policy, make_batch(), utc("2026-09-06T04:00"))
+    assert due == DueWave(day=sunday, wave=time(0, 30), missed=())
+
+
+@pytest.mark.parametrize(
+    ("now", "first_day", "first_hour"),
+    [
+        ("2026-11-23T08:00", "2026-11-23", 9),
+        ("2026-11-23T09:00", "2026-11-23", 9),
+        ("2026-11-23T09:00:01", "2026-11-23", 12),
+        ("2026-11-23T16:00", "2026-11-24", 9),  # after the last wave the list begins on the next open day
+        ("2026-11-28T16:00", "2026-11-30", 9),
+        ("2026-12-24T16:00", "2026-12-26", 9),
+    ],
+)
+def test_a_list_is_planned_with_sixty_people_a_day(now: str, first_day: str, first_hour: int) -> None:
+    planned = list(islice(planned_waves(DEFAULT, SANTIAGO, "CL", local(now)), 60 * 30 + 7))
+    days = Counter(instant.astimezone(SANTIAGO).date() for instant in planned)
+    assert planned[0] == local(f"{first_day}T{first_hour:02}:00")
+    assert list(days.values()) == [60] * 30 + [7]
+    # Every later day begins with its first wave, and no day on which calling is allowed is left out.
+    assert {instant.astimezone(SANTIAGO).time() for instant in planned[60:]} == {time(9)}
+    for day, following in pairwise(days):
+        skipped = [day + timedelta(days=n) for n in range(1, (following - day).days)]
+        assert all(not waves_on(DEFAULT, SANTIAGO, "CL", closed) for closed in skipped)
+
+
+@given(
+    people=st.integers(1, 7),
+    at=instants("2026-01-01", "2027-12-01"),
+    zone=st.sampled_from([SANTIAGO, EASTER, PUNTA_ARENAS]),
+)
+def test_planned_waves_fill_every_open_day_exactly_and_never_lie_in_the_past(
+    people: int, at: datetime, zone: ZoneInfo
+) -> None:
+    planned = list(islice(planned_waves(make_policy(people_a_day=people), zone, "CL", at), people * 9))
+    assert planned == sorted(planned)
+    assert set(Counter(instant.astimezone(zone).date() for instant in planned).values()) == {people}
+    assert all(instant >= at and is_open(DEFAULT, zone, "CL", instant) for instant in planned)
+    assert planned[0] == next_wave(DEFAULT, zone, "CL", at)
+
+
+@given(at=instants("2026-01-01", "2027-12-01"))
+def test_whom_the_day_had_no_place_for_waits_for_a_later_day(at: datetime) -> None:
+    batch = make_batch()
+    day = at.astimezone(SANTIAGO).date()
+    later = next_day_wave(DEFAULT, batch, day)
+    assert later.astimezone(SANTIAGO).date() > day
+    assert later.astimezone(SANTIAGO).time() == time(9)
+    assert is_open(DEFAULT, SANTIAGO, "CL", later)
+
+
+def job(position: int, attempts: int = 0) -> Job:
+    return make_job(id=f"j{position}", position=position, attempts=attempts)
+
+
+def test_people_carried_over_come_before_new_ones_and_new_ones_in_the_order_of_the_file() -> None:
+    waiting = [job(5), job(2), job(9, attempts=1), job(7, attempts=3), job(1)]
+    assert choose_cohort(waiting, set(), 4) == (["j7", "j9", "j1", "j2"], ["j5"])
+
+
+def test_members_of_the_days_cohort_come_back_even_where_the_day_is_full() -> None:
+    waiting = [job(1, attempts=1), job(2), job(3, attempts=1)]
+    assert choose_cohort(waiting, {"j3", "elsewhere"}, 2) == (["j3"], ["j1", "j2"])
+
+
+def test_a_cohort_that_is_larger_than_a_lowered_limit_takes_nobody_new() -> None:
+    assert choose_cohort([job(1), job(2)], {"j1", "x", "y"}, 2) == (["j1"], ["j2"])
+
+
+@given(
+    jobs=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), unique_by=lambda item: item[0], max_size=30),
+    cohort=st.sets(st.integers(0, 50), max_size=12),
+    people=st.integers(1, 20),
+)
+def test_a_cohort_parts_those_who_wait_and_never_passes_the_days_number(
+    jobs: list[tuple[int, int]], cohort: set[int], people: int
+) -> None:
+    waiting = [job(position, attempts) for position, attempts in jobs]
+    members = {f"j{number}" for number in cohort}
+    chosen, left = choose_cohort(waiting, members, people)
+    assert sorted(chosen + left) == sorted(item.id for item in waiting)
+    assert len(set(chosen)) == len(chosen)
+    assert len(members | set(chosen)) <= max(people, len(members))
+    assert not members & set(left)
+    if left:  # nobody is sent away while there is a place
+        assert len(members | set(chosen)) >= people
+    # Choosing again after the choice was written admits nobody else: a repeated opening is harmless.
+    rest = [item for item in waiting if item.id in left]
+    assert choose_cohort(rest, members | set(chosen), people)[0] == []
