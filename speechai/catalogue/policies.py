@@ -64,7 +64,7 @@ def _policy(name: str, table: dict[str, Any]) -> Policy:
             name=name,
             title=table["title"],
             source=table["source"],
-            hours={WEEKDAYS.index(day): _hours(text) for day, text in table["hours"].items()},
+            hours={_weekday(day): _hours(text) for day, text in table["hours"].items()},
             closed_on_holidays=_flag(table["closed_on_holidays"]),
             waves=tuple(sorted({_wave(text) for text in table["waves"]})),
             people_a_day=_count(table["people_a_day"]),
@@ -105,6 +105,12 @@ def _flag(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError(f"{value!r} is not true or false")
     return value
+
+
+def _weekday(name: str) -> int:
+    if name not in WEEKDAYS:
+        raise ValueError(f"weekday {name!r}: one of {', '.join(WEEKDAYS)}")
+    return WEEKDAYS.index(name)
 
 
 def _wave(text: str) -> time:
