@@ -9,6 +9,7 @@ import click
 from speechai.cli.output import json_option, local, named_counts, note, print_facts, print_json, print_table, row_counts
 
 if TYPE_CHECKING:
+    from speechai.cli.following import Look
     from speechai.operation.context import Context
 
 _HIDDEN = ("file_id", "load_owner", "file_key", "reserved_until")
@@ -48,8 +49,9 @@ def batches(as_json: bool) -> None:
 
 @click.command()
 @click.argument("batch_id", metavar="ID")
+@click.option("--jobs", "with_jobs", is_flag=True, help="List its contacts too, with the ids of their jobs.")
 @json_option
-def batch(batch_id: str, as_json: bool) -> None:
+def batch(batch_id: str, with_jobs: bool, as_json: bool) -> None:
     """One batch: where it stands, its rows, its jobs by state, its waves."""
     from speechai.cli.following import look
     from speechai.cli.session import opened
@@ -58,9 +60,27 @@ def batch(batch_id: str, as_json: bool) -> None:
     with opened() as context:
         document = describe_batch(context, batch_id)
         seen, waves = look(context, batch_id), _waves(context, batch_id)
+        contacts = _contacts(context, batch_id) if with_jobs else None
     if as_json:
-        print_json({**_public(document), "waves": waves, **{k: v for k, v in seen.facts().items() if k != "jobs"}})
+        print_json(
+            {**_public(document), **seen.facts(), "waves": waves, **({"contacts": contacts} if with_jobs else {})}
+        )
         return
+    _print(document, seen, waves)
+    if contacts is not None:
+        print_table(
+            "Contacts",
+            ["job", "name", "phone", "status", "reason", "next attempt", "attempts"],
+            [
+                (c["job_id"], c["name"], c["phone"], c["status"], c["reason"],
+                 local(c["next_attempt_at"], document["time_zone"]), c["attempts"])
+                for c in contacts
+            ],
+            numbers=1,
+        )  # fmt: skip
+
+
+def _print(document: dict[str, Any], seen: Look, waves: list[dict[str, Any]]) -> None:
     zone = document["time_zone"]
     print_facts(
         {
@@ -151,6 +171,25 @@ def _public(document: dict[str, Any]) -> dict[str, Any]:
 def _waves(context: Context, batch_id: str) -> list[dict[str, Any]]:
     found = context.store.waves.find({"batch_id": batch_id}, {"_id": 0, "batch_id": 0})
     return sorted(found, key=lambda wave: (wave["day"], wave["wave"]))
+
+
+def _contacts(context: Context, batch_id: str) -> list[dict[str, Any]]:
+    """The batch's contacts in the order of the file, phones masked."""
+    from speechai.core.masking import mask_phone
+    from speechai.store.statistics import job_lines
+
+    return [
+        {
+            "job_id": line.job_id,
+            "name": line.nombre,
+            "phone": mask_phone(line.last_phone_tried or line.to_number),
+            "status": line.status.value,
+            "reason": line.reason,
+            "attempts": line.attempts,
+            "next_attempt_at": line.next_attempt_at,
+        }
+        for line in sorted(job_lines(context.store, batch_id), key=lambda line: line.position)
+    ]
 
 
 COMMANDS = (batches, batch, pause, resume, cancel)

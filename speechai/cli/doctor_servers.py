@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import sys
@@ -69,12 +70,29 @@ def settings_checks(settings: Settings) -> list[Check]:
 
 def server_checks(settings: Settings) -> list[Check]:
     """MongoDB, Redis and, where Redis answers, the workers and beat."""
-    mongo = _mongo(settings)
+    mongo = [*_embedded(settings), *_mongo(settings)]
     try:
         require_redis(settings)
     except Unavailable as error:
         return [*mongo, wrong("Redis", str(error), "start Redis, correct REDIS_URL, or unset it for an embedded one")]
     return [*mongo, *_redis(settings), *_workers(settings)]
+
+
+def _embedded(settings: Settings) -> list[Check]:
+    """Which of the two servers are SpeechAI's own."""
+    from config.settings import EMBEDDED_NOTE
+
+    try:
+        noted = json.loads((settings.data_dir / EMBEDDED_NOTE).read_text())
+    except (OSError, ValueError):
+        return []
+    own = {
+        "MongoDB": settings.mongo_uri == noted.get("mongo_uri"),
+        "Redis": settings.redis_url == noted.get("redis_url"),
+    }
+    names = " and ".join(name for name, is_own in own.items() if is_own)
+    said = f"{names} in {settings.data_dir}: for one machine and lists below 20,000 contacts, not for production"
+    return [fine("embedded servers", said)] if names else []
 
 
 def _mongo(settings: Settings) -> list[Check]:
@@ -124,7 +142,8 @@ def _indexes(store: Store) -> Check:
     count = sum(map(len, INDEXES.values()))
     if missing:
         remedy = "speechai indexes (workers do it when they start)"
-        return warning("indexes", f"{len(missing)} of {count} are missing: {', '.join(missing)}", remedy)
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        return warning("indexes", f"{len(missing)} of {count} are missing: {shown}", remedy)
     return fine("indexes", f"all {count} are there")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from speechai.cli.output import dollars, json_option, local, named_counts, print_facts, print_json, print_table
+from speechai.cli.output import dollars, json_option, local, named_counts, note, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from speechai.core.model import Attempt
@@ -164,14 +165,21 @@ def cleanup(older_than_days: float, with_calls: bool, yes: bool, as_json: bool) 
     from speechai.cli.session import opened
     from speechai.operation import campaigns
 
+    if not yes:
+        _confirm(older_than_days, with_calls)
     with opened() as context:
-        if not yes:
-            what = "with their call log" if with_calls else "but not their call log"
-            question = f"Remove for good every batch that ended more than {older_than_days:g} days ago, {what}?"
-            if not click.confirm(question, err=True):
-                raise click.Abort
         removed = dict(campaigns.clean_up(context, older_than_days=older_than_days, with_calls=with_calls))
     _say(as_json, removed, f"Removed: {named_counts(removed)}.")
+
+
+def _confirm(older_than_days: float, with_calls: bool) -> None:
+    """Asks the operator; ends the command where the answer is no, or nobody is there to give one."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("cleanup removes data for good: give --yes where nobody can answer")
+    what = "with their call log" if with_calls else "but not their call log"
+    if not click.confirm(f"Remove every batch that ended more than {older_than_days:g} days ago, {what}?", err=True):
+        note("Nothing was removed.")
+        raise click.exceptions.Exit(1)
 
 
 def _say(as_json: bool, facts: dict[str, Any], text: str) -> None:

@@ -67,5 +67,8 @@ def write_workbook(path: Path | None, header: Sequence[str], rejected: Iterable[
     if path is None:
         return None
     count = write_rejects(path, header, rejected)
-    note(f"{count} rejected rows were written to {path}: correct them there and send that file.")
+    if count:
+        note(f"{count} rejected rows were written to {path}: correct them there and send that file.")
+    else:
+        note(f"No row was rejected: {path} holds only the header.")
     return count

@@ -99,13 +99,12 @@ def _retell(settings: Settings, no_simulator: bool, factor: float) -> Iterator[t
         )
     port = free_port(SIMULATOR_PORT)
     base_url = f"http://127.0.0.1:{port}"
-    kept = settings.data_dir / SIMULATOR_NOTE
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"base_url": base_url, "pid": os.getpid()}) + "\n")
     try:
         yield settings.model_copy(update={"retell_base_url": base_url}), {"simulator": simulator_command(port, factor)}
     finally:
-        kept.unlink(missing_ok=True)
+        note_file = settings.data_dir / SIMULATOR_NOTE
+        if note_file.is_file() and json.loads(note_file.read_text())["pid"] == os.getpid():
+            note_file.unlink()
 
 
 def simulator_command(port: int, factor: float, *, journal: Path | None = None) -> str:
@@ -129,8 +128,12 @@ def free_port(wanted: int = 0) -> int:
 
 def _say_where(settings: Settings, simulated: bool) -> None:
     from config.settings import mask
+    from speechai.cli.session import SIMULATOR_NOTE
 
     if simulated:
+        # Only now: a second `up` on this folder is refused before it starts, and must not touch the note of the first.
+        found = {"base_url": settings.retell_base_url, "pid": os.getpid()}
+        (settings.data_dir / SIMULATOR_NOTE).write_text(json.dumps(found) + "\n")
         note(f"Retell: a simulator at {settings.retell_base_url}; nobody's phone rings")
     else:
         note(f"Retell: {settings.retell_base_url}" + ("; calls are REAL" if settings.retell_is_production else ""))
