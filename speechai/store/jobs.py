@@ -25,22 +25,21 @@ def insert_jobs(store: Store, jobs: Sequence[Job]) -> None:
     insert_missing(store.jobs.insert_many, [job_document(job) for job in jobs])
 
 
-def insert_missing(insert_many: Any, documents: Sequence[Document]) -> None:
-    """Unordered bulk insert that ignores documents whose `_id` exists; any other fault is raised.
+def insert_missing(insert_many: Any, documents: Sequence[Document]) -> list[str]:
+    """Unordered bulk insert that leaves documents whose `_id` exists as they are, and returns those ids.
 
-    Another unique index that refuses a document means a contact that would be lost silently.
+    Any other fault is raised.
     """
     if not documents:
-        return
+        return []
     try:
         insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        if not all(_is_there_already(fault) for fault in error.details["writeErrors"]):
+        faults = error.details["writeErrors"]
+        if any(fault["code"] != DUPLICATE_KEY for fault in faults):
             raise
-
-
-def _is_there_already(fault: Mapping[str, Any]) -> bool:
-    return fault["code"] == DUPLICATE_KEY and "index: _id_ " in fault["errmsg"]
+        return [documents[fault["index"]]["_id"] for fault in faults]
+    return []
 
 
 def get_job(store: Store, job_id: str) -> Job | None:

@@ -16,6 +16,7 @@ from pymongo import UpdateOne
 from speechai.core.model import Person
 from speechai.store.connection import Store
 from speechai.store.documents import person_from
+from speechai.store.jobs import insert_missing
 
 
 class Turn(StrEnum):
@@ -28,17 +29,28 @@ class Turn(StrEnum):
 
 
 def remember(store: Store, people: Sequence[tuple[str, str | None, Sequence[str]]]) -> None:
-    """Makes sure that each person (id, national id, phones) is known; counters of known ones are left alone."""
-    if people:
-        store.people.bulk_write([_upsert(*person) for person in people], ordered=False)
-
-
-def _upsert(person_id: str, national_id: str | None, phones: Sequence[str]) -> UpdateOne:
+    """Makes sure that each person (id, national id, phones) is known; of known ones only the phones are added to."""
     # `day_on` is text, "" before the first call, so that the conditional writes below can compare it.
-    new: dict[str, Any] = {"national_id": national_id, "day_on": "", "attempts_today": 0, "live_attempt_id": None}
-    return UpdateOne(
-        {"_id": person_id}, {"$setOnInsert": new, "$addToSet": {"phones": {"$each": list(phones)}}}, upsert=True
+    known = insert_missing(
+        store.people.insert_many,
+        [
+            {
+                "_id": person_id,
+                "national_id": national_id,
+                "phones": list(phones),
+                "day_on": "",
+                "attempts_today": 0,
+                "live_attempt_id": None,
+            }
+            for person_id, national_id, phones in people
+        ],
     )
+    if known:
+        phones_of = {person_id: phones for person_id, _, phones in people}
+        store.people.bulk_write(
+            [UpdateOne({"_id": key}, {"$addToSet": {"phones": {"$each": list(phones_of[key])}}}) for key in known],
+            ordered=False,
+        )
 
 
 def get_person(store: Store, person_id: str) -> Person:
