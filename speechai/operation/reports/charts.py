@@ -6,17 +6,28 @@ apart in print and for most who see colours differently. Called by `workbook`.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from openpyxl.chart import BarChart, LineChart, Reference, Series
+from openpyxl.chart import BarChart, LineChart, Reference
+from openpyxl.chart.axis import ChartLines
 from openpyxl.chart.label import DataLabelList
+from openpyxl.chart.series_factory import SeriesFactory
 from openpyxl.chart.shapes import GraphicalProperties
+from openpyxl.chart.text import RichText, Text
+from openpyxl.chart.title import Title
 from openpyxl.drawing.line import LineProperties
+from openpyxl.drawing.text import CharacterProperties, Paragraph, RegularTextRun
 
 from speechai.operation.reports.sheet import Placed
 
 BLUE, ORANGE, GREEN, GREY = "2F6DA8", "E08A1E", "3E9B6B", "A8B3BF"
-_WIDTH_CM, _HEIGHT_CM = 19.0, 9.0
+_INK = "1F2933"
+_WIDTH_CM: Final = 17
+_HEIGHT_CM: Final = 9
+_MOST_BATCHES: Final = 20
+_TITLE_SIZE: Final = 1200
+"""Hundredths of a point."""
 
 
 def calls_and_rate(placed: Placed) -> Any:
@@ -55,7 +66,8 @@ def outcomes(placed: Placed) -> Any:
 
 
 def batches(placed: Placed) -> Any:
-    """Share of done contacts by batch."""
+    """Share of done contacts by batch, the newest only: more would not be readable."""
+    placed = replace(placed, rows=min(placed.rows, _MOST_BATCHES))
     return _in_percent(_lying(_bars(placed, {"Done rate": GREEN})))
 
 
@@ -77,8 +89,9 @@ def products(placed: Placed) -> Any:
 def _bars(placed: Placed, colours: dict[str, str]) -> BarChart:
     chart = BarChart()
     chart.type = "col"
-    chart.title = str(placed.table.label)
-    chart.width, chart.height = _WIDTH_CM, _HEIGHT_CM
+    chart.title = _title(str(placed.table.label))
+    chart.width = _WIDTH_CM
+    chart.height = _HEIGHT_CM
     chart.gapWidth = 60
     for name, colour in colours.items():
         chart.series.append(_series(placed, name, colour))
@@ -87,7 +100,7 @@ def _bars(placed: Placed, colours: dict[str, str]) -> BarChart:
     for axis in (chart.x_axis, chart.y_axis):
         axis.delete = False  # openpyxl's default hides the axes in newer spreadsheets
     chart.y_axis.scaling.min = 0
-    chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="E1E6EB"))
+    chart.y_axis.majorGridlines = ChartLines(spPr=GraphicalProperties(ln=LineProperties(solidFill="E1E6EB")))
     chart.x_axis.number_format = "General"
     chart.legend.position = "b"
     if len(colours) == 1:
@@ -95,19 +108,25 @@ def _bars(placed: Placed, colours: dict[str, str]) -> BarChart:
     return chart
 
 
-def _series(placed: Placed, name: str, colour: str) -> Series:
+def _title(text: str) -> Title:
+    run = RegularTextRun(rPr=CharacterProperties(sz=_TITLE_SIZE, b=True, solidFill=_INK), t=text)
+    return Title(tx=Text(rich=RichText(p=[Paragraph(r=[run])])), overlay=False)
+
+
+def _series(placed: Placed, name: str, colour: str) -> Any:
     index, column = next((i, c) for i, c in enumerate(placed.table.columns) if c.label.en == name)
     values = Reference(
         placed.worksheet, min_col=index + 1, min_row=placed.head_row + 1, max_row=placed.head_row + placed.rows
     )
-    series = Series(values, title=str(column.label))
+    series = SeriesFactory(values, title=str(column.label))
     series.graphicalProperties = GraphicalProperties(solidFill=colour)
     return series
 
 
 def _lying(chart: BarChart) -> BarChart:
     chart.type = "bar"
-    chart.x_axis.scaling.orientation = "maxMin"  # the first row of the table stands on top
+    chart.x_axis.scaling.orientation = "maxMin"  # the first row of the table stands on top,
+    chart.y_axis.crosses = "max"  # and the figures of the axis at the bottom all the same
     return chart
 
 

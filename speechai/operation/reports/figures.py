@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """A mean, two decimals."""
     RATE = "rate"
     """Between 0 and 1, shown in percent."""
+    INTERVAL = "interval"
+    """Two rates, the lower and the upper end."""
     MONEY = "money"
     """USD micros."""
     SECONDS = "seconds"
@@ -85,6 +87,7 @@ _WRITERS: Mapping[Kind, Callable[[Any], str]] = {
     Kind.COUNT: lambda value: f"{value:,}",
     Kind.NUMBER: lambda value: f"{value:,.2f}",
     Kind.RATE: lambda value: f"{100 * value:.1f} %",
+    Kind.INTERVAL: lambda ends: f"{100 * ends[0]:.0f} – {100 * ends[1]:.0f} %",
     Kind.MONEY: _money,
     Kind.SECONDS: _seconds,
     Kind.AMOUNT: _amount,

@@ -38,9 +38,9 @@ def facts(report: Report) -> list[tuple[Label, str]]:
         scope = f"all {len(report.batches)}" if report.batches else "none yet"
     lines = [(Label("Batches", "Lotes"), scope)]
     if report.since or report.until:
-        lines.append((Label("Calls placed", "Llamadas hechas"), _period(report.since, report.until)))
+        lines.append((Label("Period", "Período"), _period(report.since, report.until)))
     calls = _period(report.first_call_at, report.last_call_at) if report.first_call_at else "no call yet"
-    lines.append((Label("First and last call", "Primera y última llamada"), calls))
+    lines.append((Label("Calls", "Llamadas"), calls))
     lines.append((Label("Made at", "Generado"), f"{report.generated_at:%Y-%m-%d %H:%M} ({report.zone})"))
     return lines
 

@@ -63,18 +63,18 @@ OUTCOMES: Mapping[str, Label] = {
 }
 
 PHONES: Mapping[str, Label] = {
-    "main": Label("main phone", "teléfono principal"),
-    "alternative": Label("alternative phone", "teléfono alternativo"),
+    "main": Label("main", "principal"),
+    "alternative": Label("alternative", "alternativo"),
 }
 
 WEEKDAYS: Mapping[str, Label] = {
-    "1": Label("Monday", "lunes"),
-    "2": Label("Tuesday", "martes"),
-    "3": Label("Wednesday", "miércoles"),
-    "4": Label("Thursday", "jueves"),
-    "5": Label("Friday", "viernes"),
-    "6": Label("Saturday", "sábado"),
-    "7": Label("Sunday", "domingo"),
+    "1": Label("Mon", "lun"),
+    "2": Label("Tue", "mar"),
+    "3": Label("Wed", "mié"),
+    "4": Label("Thu", "jue"),
+    "5": Label("Fri", "vie"),
+    "6": Label("Sat", "sáb"),
+    "7": Label("Sun", "dom"),
 }
 
 

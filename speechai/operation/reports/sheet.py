@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.formatting.rule import DataBarRule
+from openpyxl.formatting.rule import DataBar, FormatObject, Rule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles.colors import Color
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from speechai.operation.reports.figures import MICROS, Kind, shown
@@ -25,7 +27,7 @@ from speechai.operation.reports.labels import Label
 from speechai.operation.reports.tables import Column, Table
 from speechai.operation.spreadsheet import safe_cell
 
-_INK, _BLUE, _PALE, _GREY = "1F2933", "1F4E79", "E8EEF5", "6B7280"
+_INK, _BLUE, _PALE, _GREY, _BAR = "1F2933", "1F4E79", "E8EEF5", "6B7280", "9DC3E6"
 _TITLE: Final = Font(name="Calibri", size=16, bold=True, color=_BLUE)
 _HEADING: Final = Font(name="Calibri", size=12, bold=True, color=_BLUE)
 _NOTE: Final = Font(name="Calibri", size=10, italic=True, color=_GREY)
@@ -81,6 +83,7 @@ class Sheet:
         sheet.page_setup.fitToWidth = 1
         sheet.page_setup.fitToHeight = 0
         sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6, header=0.3, footer=0.3)
         sheet.print_options.horizontalCentered = True
         sheet.oddFooter.left.text = "SpeechAI"
         sheet.oddFooter.center.text = "&A"
@@ -117,7 +120,7 @@ class Sheet:
 
     def write_key_figures(self, figures: Sequence[KeyFigure]) -> None:
         """The key figures as numbers with their formulas."""
-        names = ("Key figure", "Indicador", "Value · Valor", "Formula · Fórmula")
+        names = ("Key figure", "Indicador", "Value · Valor", " Formula · Fórmula")
         self._append([self._head(name, right=index == 2) for index, name in enumerate(names)], height=22)
         for figure in figures:
             value, number_format = _written(figure.kind, figure.value)
@@ -127,6 +130,7 @@ class Sheet:
                 self._cell(value, _BOLD, number_format=number_format, right=True),
                 self._cell(figure.formula, _NOTE),
             ]
+            cells[-1].alignment = Alignment(indent=1, vertical="center")
             for cell in cells:
                 cell.border = _LINE
             self._append(cells)
@@ -166,7 +170,8 @@ class Sheet:
         self._sheet.append(cells)
 
     def _cell(self, value: object, font: Font, *, number_format: str = "General", right: bool = False) -> Any:
-        cell = WriteOnlyCell(self._sheet, safe_cell(value))
+        cell: Any = WriteOnlyCell(self._sheet)
+        cell.value = safe_cell(value)
         cell.font = font
         cell.number_format = number_format
         cell.alignment = Alignment(horizontal="right" if right else None, vertical="center")
@@ -193,7 +198,8 @@ class Sheet:
         for index, column in enumerate(table.columns):
             if column.bar and table.rows:
                 letter = get_column_letter(index + 1)
-                rule = DataBarRule(start_type="num", start_value=0, end_type="max", color="9DC3E6", showValue=True)
+                ends = [FormatObject(type="num", val=0), FormatObject(type="max")]
+                rule = Rule(type="dataBar", dataBar=DataBar(cfvo=ends, color=Color(_BAR), showValue=True))
                 cells = f"{letter}{head_row + 1}:{letter}{head_row + len(table.rows)}"
                 self._sheet.conditional_formatting.add(cells, rule)
 
@@ -210,6 +216,8 @@ def _written(kind: Kind, value: Any) -> tuple[Any, str]:
     elif isinstance(value, Decimal):
         whole = value == value.to_integral_value()
         value, number_format = (int(value), "#,##0") if whole else (float(value), "#,##0.00")
+    elif kind is Kind.INTERVAL:
+        value = shown(kind, value)
     elif isinstance(value, datetime):
         value = value.replace(tzinfo=None)  # Excel knows no zones; the column says whose time it is
     elif isinstance(value, str) and kind is not Kind.TEXT:

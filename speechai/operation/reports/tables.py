@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from speechai.operation.reports.figures import Kind
+from speechai.operation.reports.figures import Kind, shown
 from speechai.operation.reports.labels import (
     BATCH_STATES,
     OUTCOMES,
@@ -24,16 +24,20 @@ from speechai.operation.reports.labels import (
 from speechai.operation.reports.model import Report, Slice
 from speechai.operation.reports.tally import Share, Tally
 
+WIDE = 110
+"""Characters of a terminal that has room for more than the first columns."""
+VERY_WIDE = 150
+
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. `wide`: left out where there are fewer than 110 characters; `bar`: drawn beside its figures."""
+    """One column. In a terminal it is shown from `from_width` characters on; `bar`: drawn beside its figures."""
 
     label: Label
     kind: Kind
-    wide: bool = False
+    from_width: int = 0
     bar: bool = False
 
 
@@ -47,11 +51,13 @@ class Table:
     rows: tuple[Row, ...]
     total: Row | None = None
     note: str = ""
+    latest_last: bool = False
+    """Where there is no room for every row, the last ones are the ones to show."""
 
 
-def column(en: str, es: str, kind: Kind = Kind.COUNT, *, wide: bool = False, bar: bool = False) -> Column:
+def column(en: str, es: str, kind: Kind = Kind.COUNT, *, from_width: int = 0, bar: bool = False) -> Column:
     """A column by its two names."""
-    return Column(label=Label(en, es), kind=kind, wide=wide, bar=bar)
+    return Column(label=Label(en, es), kind=kind, from_width=from_width, bar=bar)
 
 
 def all_tables(report: Report) -> list[Table]:
@@ -101,7 +107,7 @@ def outcomes_table(report: Report) -> Table:
             column("Outcome", "Resultado", Kind.TEXT),
             column("Calls", "Llamadas"),
             column("Share", "Porcentaje", Kind.RATE, bar=True),
-            column("Counted as attempt", "Cuenta como intento", wide=True),
+            column("Counted as attempt", "Cuenta como intento", from_width=WIDE),
             column("Cost", "Costo", Kind.MONEY),
         ),
         rows=tuple(
@@ -144,7 +150,7 @@ def days_table(report: Report) -> Table:
     """Calls by the day at the contact's place."""
     label = Label("Calls by local day", "Llamadas por día")
     first = column("Day", "Día", Kind.DAY)
-    return _calls_table(report, report.days, "days", label, first, name=date.fromisoformat)
+    return _calls_table(report, report.days, "days", label, first, name=date.fromisoformat, latest_last=True)
 
 
 def use_cases_table(report: Report) -> Table:
@@ -168,15 +174,15 @@ def batches_table(report: Report) -> Table:
         label=Label("Batches", "Lotes"),
         columns=(
             column("Batch", "Lote", Kind.TEXT),
-            column("Id", "Id", Kind.TEXT, wide=True),
-            column("Use case", "Caso de uso", Kind.TEXT, wide=True),
+            column("Id", "Id", Kind.TEXT, from_width=VERY_WIDE),
+            column("Use case", "Caso de uso", Kind.TEXT, from_width=VERY_WIDE),
             column("State", "Estado", Kind.TEXT),
             column("Contacts", "Contactos"),
             column("Done", "Terminados"),
             column("Done rate", "% de éxito", Kind.RATE),
-            column("Attempts", "Intentos"),
-            column("Contact rate", "Contactab.", Kind.RATE, wide=True),
-            column("Promises", "Promesas", wide=True),
+            column("Attempts", "Intentos", from_width=WIDE),
+            column("Contact rate", "Contactabilidad", Kind.RATE, from_width=WIDE),
+            column("Promises", "Promesas", from_width=WIDE),
             column("Cost", "Costo", Kind.MONEY),
         ),
         rows=tuple(
@@ -292,7 +298,7 @@ def products_table(report: Report) -> Table:
 def promises_table(report: Report) -> Table:
     """Promises to pay, the newest first."""
     sums = [
-        f"{p.currency or '?'} {p.amount:,f} promised in {p.promises - p.unread:,} promises"
+        f"{p.currency or '?'} {shown(Kind.AMOUNT, p.amount)} promised in {p.promises - p.unread:,} promises"
         + (f", {p.unread:,} without a readable amount" if p.unread else "")
         for p in report.promised
     ]
@@ -302,11 +308,11 @@ def promises_table(report: Report) -> Table:
         columns=(
             column("Name", "Nombre", Kind.TEXT),
             column("National id", "RUT", Kind.TEXT),
-            column("Pays on", "Fecha de pago", Kind.DAY),
+            column("Pays on", "Pagará el", Kind.DAY),
             column("Amount", "Monto", Kind.AMOUNT),
-            column("Currency", "Moneda", Kind.TEXT, wide=True),
-            column("Called at (local)", "Llamada (hora local)", Kind.INSTANT),
-            column("Batch", "Lote", Kind.TEXT, wide=True),
+            column("Currency", "Moneda", Kind.TEXT, from_width=WIDE),
+            column("Called at", "Llamada", Kind.INSTANT),
+            column("Batch", "Lote", Kind.TEXT, from_width=WIDE),
         ),
         rows=tuple(
             (
@@ -320,7 +326,7 @@ def promises_table(report: Report) -> Table:
             )
             for p in report.promises
         ),
-        note="; ".join(sums),
+        note="; ".join([*sums, "called at: local time of the person called"]) if report.promises else "",
     )
 
 
@@ -395,6 +401,7 @@ def _calls_table(
     *,
     name: Callable[[str], str | date],
     note: str = "",
+    latest_last: bool = False,
 ) -> Table:
     return Table(
         key=key,
@@ -404,27 +411,25 @@ def _calls_table(
             column("Attempts", "Intentos"),
             column("Contacts", "Contactos"),
             column("Contact rate", "Contactabilidad", Kind.RATE, bar=True),
-            column("95 % from", "95 % desde", Kind.RATE, wide=True),
-            column("95 % to", "95 % hasta", Kind.RATE, wide=True),
+            column("95 % interval", "Intervalo 95 %", Kind.INTERVAL, from_width=WIDE),
             column("Successes", "Éxitos"),
-            column("Success rate", "Tasa de éxito", Kind.RATE),
-            column("Handle time", "TMO", Kind.SECONDS, wide=True),
-            column("Cost", "Costo", Kind.MONEY, wide=True),
+            column("Success rate", "% de éxito", Kind.RATE),
+            column("AHT", "TMO", Kind.SECONDS, from_width=WIDE),
+            column("Cost", "Costo", Kind.MONEY, from_width=VERY_WIDE),
         ),
         rows=tuple((name(each.key), *_figures(each.tally)) for each in slices),
         total=("Total", *_figures(report.total)),
         note=note,
+        latest_last=latest_last,
     )
 
 
 def _figures(tally: Tally) -> Row:
-    low, high = tally.contact_rate.interval or (None, None)
     return (
         tally.attempts,
         tally.contacts,
         tally.contact_rate.fraction,
-        low,
-        high,
+        tally.contact_rate.interval,
         tally.successes,
         tally.success_rate.fraction,
         tally.handle_seconds,

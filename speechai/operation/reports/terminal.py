@@ -6,6 +6,7 @@ Enters a `Report` and a rich console; names and words from outside are printed a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -16,56 +17,55 @@ from rich.text import Text
 from speechai.operation.reports.figures import Kind, one_line, shown
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
 from speechai.operation.reports.model import Report
-from speechai.operation.reports.tables import Column, Table, all_tables
+from speechai.operation.reports.tables import WIDE, Column, Table, all_tables
 
-WIDE = 110
-"""Characters from which on every column is shown."""
 LONGEST_TABLE = 20
 """Rows shown of a table; the workbook has them all."""
-_BAR = 14
+_ROOM_FOR_FORMULAS = 100
+_BAR = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def print_report(report: Report, console: Console) -> None:
     """Prints the report; tables without a row are left out, but for a word that there is nothing yet."""
-    wide = console.width >= WIDE
+    unicode = console.encoding.startswith("utf")
     console.print(Text(one_line(title(report)), style="bold cyan"))
     for label, text in facts(report):
         console.print(Text(f"{label}: ", style="dim").append(one_line(text), style="default not dim"))
-    console.print(Padding(_key_figures(report, wide), (1, 0, 0, 0)))
+    console.print(Padding(_key_figures(report, formulas=console.width >= _ROOM_FOR_FORMULAS), (1, 0, 0, 0)))
     for line in remarks(report):
         console.print(Text(f"! {line}", style="yellow"))
     if not report.batches:
         console.print(Text("There is no batch yet: `speechai enqueue FILE` makes one.", style="yellow"))
     for table in all_tables(report):
         if table.rows and _has_something(table):
-            console.print(Padding(_table(table, wide, console.encoding.startswith("utf")), (1, 0, 0, 0)))
+            console.print(Padding(_table(table, console.width, unicode), (1, 0, 0, 0)))
 
 
 def _has_something(table: Table) -> bool:
     return any(value not in (None, 0, "") for row in table.rows for value in row[1:])
 
 
-def _key_figures(report: Report, wide: bool) -> RenderableType:
+def _key_figures(report: Report, *, formulas: bool) -> RenderableType:
     grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True, style="bold")
     grid.add_column(style="dim", overflow="fold")
     for figure in key_figures(report):
         name = Text(figure.label.en).append(f" · {figure.label.es}", style="dim")
-        grid.add_row(name, shown(figure.kind, figure.value), figure.formula if wide else figure.formula.split(";")[0])
+        grid.add_row(name, shown(figure.kind, figure.value), figure.formula if formulas else "")
     return grid
 
 
-def _table(table: Table, wide: bool, unicode: bool) -> RenderableType:
+def _table(table: Table, width: int, unicode: bool) -> RenderableType:
     grid = Grid(box=box.SIMPLE_HEAD if unicode else box.ASCII, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    columns = [(index, column) for index, column in enumerate(table.columns) if wide or not column.wide]
-    bars = [index for index, column in columns if column.bar and (wide or len(columns) < 6)]
+    columns = [(index, column) for index, column in enumerate(table.columns) if width >= column.from_width]
+    bars = [index for index, column in columns if column.bar and (width >= WIDE or len(columns) < 6)]
     for index, column in columns:
         _add_column(grid, column, first=index == 0)
         if index in bars:
             grid.add_column("", no_wrap=True, style="cyan", width=_BAR)
-    shown_rows = table.rows[:LONGEST_TABLE]
+    shown_rows = table.rows[-LONGEST_TABLE:] if table.latest_last else table.rows[:LONGEST_TABLE]
     peaks = {index: max((row[index] or 0 for row in table.rows), default=0) for index in bars}
     for row in shown_rows:
         cells: list[RenderableType] = []
@@ -75,11 +75,11 @@ def _table(table: Table, wide: bool, unicode: bool) -> RenderableType:
                 cells.append(Text(_bar(row[index], peaks[index], unicode)))
         grid.add_row(*cells)
     if table.total is not None and len(table.rows) > 1:
-        grid.add_section()
         grid.add_row(*_total_cells(table, columns, bars), style="bold")
     parts: list[RenderableType] = [Text(str(table.label), style="bold cyan"), grid]
     if len(table.rows) > len(shown_rows):
-        more = f"and {len(table.rows) - len(shown_rows):,} more: `--format excel` writes them all"
+        where = "before these" if table.latest_last else "after these"
+        more = f"{len(table.rows) - len(shown_rows):,} more {where}: `--format excel` writes them all"
         parts.append(Text(more, style="dim"))
     if table.note:
         parts.append(Text(one_line(table.note), style="dim"))
@@ -99,10 +99,13 @@ def _add_column(grid: Grid, column: Column, *, first: bool) -> None:
     head = Text(column.label.en)
     if column.label.es != column.label.en:
         head.append(f"\n{column.label.es}", style="dim not bold")
+    side: Literal["left", "right"] = "right" if column.kind.is_number else "left"
     if column.kind is Kind.TEXT:
         grid.add_column(head, overflow="fold", min_width=10 if first else None)
+    elif column.kind in (Kind.AMOUNT, Kind.DAY):  # the agent may have written a sentence there
+        grid.add_column(head, justify=side, overflow="fold", min_width=10, max_width=20)
     else:
-        grid.add_column(head, justify="right" if column.kind.is_number else "left", no_wrap=True)
+        grid.add_column(head, justify=side, no_wrap=True)
 
 
 def _style(value: object) -> str:

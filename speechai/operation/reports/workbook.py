@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from openpyxl import Workbook
-from openpyxl.workbook.properties import DocumentProperties
+from openpyxl.packaging.core import DocumentProperties
 
 from speechai.operation.reports import charts
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
