@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from speechai.cli.output import json_option, local, named_counts, note, print_facts, print_json, print_table, row_counts
+from speechai.cli.output import (
+    json_option,
+    local,
+    named_counts,
+    note,
+    print_facts,
+    print_json,
+    print_result,
+    print_table,
+    row_counts,
+)
 
 if TYPE_CHECKING:
     from speechai.cli.following import Look
@@ -118,7 +128,7 @@ def pause(batch_id: str, as_json: bool) -> None:
 
     with opened() as context:
         campaigns.pause(context, batch_id)
-    _say(as_json, {"batch_id": batch_id, "status": "paused"}, f"Batch {batch_id} is paused.")
+    print_result(as_json, {"batch_id": batch_id, "status": "paused"}, f"Batch {batch_id} is paused.")
 
 
 @click.command()
@@ -133,7 +143,7 @@ def resume(batch_id: str, as_json: bool) -> None:
     with opened() as context:
         count = campaigns.resume(context, batch_id)
         send([DispatchDue()])
-    _say(
+    print_result(
         as_json,
         {"batch_id": batch_id, "status": "running", "resumed_jobs": count},
         f"Batch {batch_id} runs; {count} suspended contacts wait again.",
@@ -150,18 +160,11 @@ def cancel(batch_id: str, as_json: bool) -> None:
 
     with opened() as context:
         count = campaigns.cancel(context, batch_id)
-    _say(
+    print_result(
         as_json,
         {"batch_id": batch_id, "status": "cancelled", "cancelled_jobs": count},
         f"Batch {batch_id} is cancelled, with {count} contacts that waited.",
     )
-
-
-def _say(as_json: bool, facts: dict[str, Any], text: str) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        click.echo(text)
 
 
 def _public(document: dict[str, Any]) -> dict[str, Any]:

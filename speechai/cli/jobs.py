@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from speechai.cli.output import dollars, json_option, local, named_counts, note, print_facts, print_json, print_table
+from speechai.cli.output import (
+    dollars,
+    json_option,
+    local,
+    named_counts,
+    note,
+    print_facts,
+    print_json,
+    print_result,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from speechai.core.model import Attempt
@@ -131,7 +141,7 @@ def retry(any_id: str, as_json: bool) -> None:
         count = campaigns.retry(context, any_id)
         if count:
             send([DispatchDue()])
-    _say(as_json, {"id": any_id, "jobs": count}, f"{count} contacts wait to be called again.")
+    print_result(as_json, {"id": any_id, "jobs": count}, f"{count} contacts wait to be called again.")
 
 
 @click.command("reset-jobs")
@@ -152,7 +162,7 @@ def reset_jobs(status: str, max_age_hours: float | None, batch_id: str | None, a
         count = campaigns.reset_jobs(context, status=JobStatus(status), max_age_hours=max_age_hours, batch_id=batch_id)
         if count:
             send([DispatchDue()])
-    _say(as_json, {"status": status, "jobs": count}, f"{count} contacts that were {status} wait again.")
+    print_result(as_json, {"status": status, "jobs": count}, f"{count} contacts that were {status} wait again.")
 
 
 @click.command()
@@ -169,7 +179,7 @@ def cleanup(older_than_days: float, with_calls: bool, yes: bool, as_json: bool) 
         _confirm(older_than_days, with_calls)
     with opened() as context:
         removed = dict(campaigns.clean_up(context, older_than_days=older_than_days, with_calls=with_calls))
-    _say(as_json, removed, f"Removed: {named_counts(removed)}.")
+    print_result(as_json, removed, f"Removed: {named_counts(removed)}.")
 
 
 def _confirm(older_than_days: float, with_calls: bool) -> None:
@@ -180,13 +190,6 @@ def _confirm(older_than_days: float, with_calls: bool) -> None:
     if not click.confirm(f"Remove every batch that ended more than {older_than_days:g} days ago, {what}?", err=True):
         note("Nothing was removed.")
         raise click.exceptions.Exit(1)
-
-
-def _say(as_json: bool, facts: dict[str, Any], text: str) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        click.echo(text)
 
 
 COMMANDS = (job, retry, reset_jobs, cleanup)

@@ -45,12 +45,11 @@ class Verdict:
 
 def compare(context: Context, base_url: str) -> Verdict:
     """Asks the simulator for every call and the database for every attempt with a call."""
-    import requests
-
+    from speechai.cli.session import ask_simulator
     from speechai.store.batches import list_batches
     from speechai.store.statistics import job_lines
 
-    calls = requests.get(f"{base_url}/simulator/journal", timeout=30).json()["calls"]
+    calls = ask_simulator(base_url, "journal", timeout_seconds=30)["calls"]
     jobs = [line.job_id for batch in list_batches(context.store) for line in job_lines(context.store, batch["_id"])]
     return judge(calls, _recorded(context, jobs))
 

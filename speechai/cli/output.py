@@ -46,6 +46,14 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
+def print_result(as_json: bool, facts: Mapping[str, Any], text: str) -> None:
+    """What a command has changed: `facts` as JSON where that is asked for, else `text`."""
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(text)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> None:
     """A table on standard output; the last `numbers` columns stand to the right."""
     from rich.table import Table

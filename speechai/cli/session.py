@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from speechai.errors import Unavailable
 
@@ -53,13 +53,19 @@ def with_simulator(settings: Settings) -> Settings:
 
 def simulator_answers(base_url: str) -> bool:
     """Whether a simulator listens there."""
-    import requests
-
     try:
-        answer = requests.get(f"{base_url}/simulator/health", timeout=1)
-    except requests.RequestException:
+        return bool(ask_simulator(base_url, "health", timeout_seconds=1)["status"] == "ok")
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return answer.status_code == 200
+
+
+def ask_simulator(base_url: str, page: str, *, timeout_seconds: float) -> Any:
+    """One of its own pages (`health`, `journal`) as JSON values. Raises OSError, ValueError where it does not answer."""
+    from urllib.request import ProxyHandler, build_opener
+
+    # Never through a proxy, which could not reach an address of this machine.
+    with build_opener(ProxyHandler({})).open(f"{base_url}/simulator/{page}", timeout=timeout_seconds) as answer:
+        return json.load(answer)
 
 
 @contextmanager
