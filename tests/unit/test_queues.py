@@ -1,0 +1,67 @@
+"""Every task has a queue and every queue a worker in the Procfile; every beat entry names a task that exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from honcho.environ import parse_procfile
+
+from config.beat import beat_schedule, wave_times
+from config.celery import QUEUES, ROUTES, celery_settings
+from config.settings import SettingsError, load_settings
+
+ROOT = Path(__file__).parents[2]
+ENVIRON = {"REDIS_URL": "redis://127.0.0.1:1/0", "MONGO_URI": "mongodb://127.0.0.1:1"}
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch):
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    from tasks import app
+
+    return app
+
+
+def procfile_queues() -> list[str]:
+    lines = parse_procfile((ROOT / "Procfile").read_text()).processes.values()
+    return [queue for line in lines for found in re.findall(r"-Q (\S+)", line) for queue in found.split(",")]
+
+
+def test_every_queue_has_a_worker_in_the_procfile():
+    assert sorted(procfile_queues()) == sorted(QUEUES)
+
+
+def test_every_task_has_a_queue(app):
+    ours = {name for name in app.tasks if name.startswith("tasks.")}
+    assert ours == set(ROUTES)
+    assert set(ROUTES.values()) == set(QUEUES)
+
+
+def test_beat_starts_only_tasks_that_exist(app):
+    schedule = beat_schedule(load_settings(ENVIRON))
+    assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
+    assert all(entry["options"]["expires"] > 0 for entry in schedule.values())
+
+
+def test_beat_opens_the_waves_of_the_user_by_the_clock_of_the_operator():
+    settings = load_settings(ENVIRON)
+    assert [f"{wave:%H:%M}" for wave in wave_times()] == ["09:00", "12:00", "15:00"]
+    assert celery_settings(settings)["timezone"] == settings.timezone == "America/Santiago"
+
+
+def test_a_queue_that_is_misspelt_fails_loudly(app):
+    with pytest.raises(Exception, match="dail"):
+        app.amqp.router.route({"queue": "dail"}, "tasks.place_call")
+
+
+def test_every_task_explains_itself_in_a_shell(app):
+    for name in ROUTES:
+        assert len((app.tasks[name].__doc__ or "").strip()) > 60, name
+
+
+def test_without_a_broker_the_message_says_what_to_set():
+    with pytest.raises(SettingsError, match="REDIS_URL"):
+        celery_settings(load_settings({"DATA_DIR": "/nonexistent"}))
