@@ -72,6 +72,8 @@ def read_amount(cell: Cell, *, currency: str) -> int | Reason | None:
 
 
 def _read_text(cell: str) -> Decimal | Reason | None:
+    if cell.isascii() and cell.isdigit():
+        return Decimal(cell)
     text = "".join(_SIGN.sub("", cell).split())
     if is_placeholder(cell):
         return None

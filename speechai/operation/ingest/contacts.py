@@ -162,11 +162,13 @@ class RowReader:
                     bad.append(self._at(place, result.text, result.reason))
                 elif result.e164 is not None and result.e164 not in good:
                     good.append(result.e164)
+        most = self._spec.limits.phones
         if good:
             draft.warnings.extend(bad)
+            draft.warnings.extend(self._at(places[0], phone, Reason.TOO_MANY_PHONES) for phone in good[most:])
         else:
             draft.faults.extend(bad or [self._at(places[0], cells[places[0]], Reason.NO_PHONE)])
-        return tuple(good)
+        return tuple(good[:most])
 
     def _texts(self, cells: tuple[Cell, ...], draft: _Draft) -> dict[str, str]:
         texts: dict[str, str] = {}

@@ -7,12 +7,11 @@ date it is rejected, for nobody may be told a sum that is a guess. Called by `ru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import TypeVar
 
 from speechai.operation.ingest.contacts import ContactRow
 from speechai.operation.ingest.model import Contact, Fault, RejectedRow
@@ -20,12 +19,15 @@ from speechai.operation.ingest.names import disagree
 from speechai.operation.ingest.reasons import Reason
 from speechai.operation.ingest.staging import Staging
 
+_T = TypeVar("_T")
 _WARNINGS_KEPT = 20
+_PHONES_REMEMBERED = 50
+"""Of one person, before the limit of the run cuts them: a broken list may give thousands of rows one national id."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What merging found, as it goes."""
+    """What merging found, as it goes; `warnings` are those that only several rows together show."""
 
     accepted: int = 0
     merged: int = 0
@@ -34,75 +36,105 @@ class Tally:
     warnings: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Person:
-    """The sum of the rows seen so far."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """The headers that the reasons of this module name."""
 
-    first: ContactRow
-    rows: list[int]
-    phones: list[str]
-    amount_minor: int | None
-    due_on: date | None
-    days_overdue: int | None
-    name: str | None
-    texts: dict[str, str]
-    warnings: list[Fault]
+    title: str
+    name: str
+    phone: str
 
 
-def merge(
-    staging: Staging, *, title_column: str, name_column: str, most_phones: int, on_row: Callable[[], None]
-) -> Tally:
-    """Write every person's contact into `staging`, rejecting titles that contradict themselves.
+def merge(staging: Staging, headers: Headers, *, most_phones: int, on_progress: Callable[[int, int], None]) -> Tally:
+    """Write the contacts of people with several rows into `staging`, rejecting titles that contradict themselves.
 
-    `title_column` and `name_column` are the headers that reasons name; `on_row` is called once a row, for progress.
+    `on_progress` is called for each such row with its place and their number. Called once a run.
     """
-    tally = Tally()
-    for person, group in groupby(staging.by_person(), key=itemgetter(0)):
-        merged = _merge_person(staging, group, tally, title_column, name_column, most_phones, on_row)
-        staging.add_merged(merged.first.row, person, merged.phones, _document(merged))
-        tally.accepted += 1
-        tally.merged += len(merged.rows) - 1
-        tally.warnings.update(w.reason.value for w in merged.warnings)
-    shared = staging.shared_phones()
-    if shared:
+    people, expected = staging.gather()
+    tally = Tally(accepted=people)
+    done = 0
+    for _, group in groupby(staging.repeated(), key=itemgetter(0)):
+        merger = _Merger(staging, headers, tally)
+        for _, row, digest in group:
+            merger.take(row, digest)
+            done += 1
+            on_progress(done, expected)
+        merger.settle(most_phones)
+    if shared := staging.shared_phones():
         tally.warnings[Reason.SHARED_PHONE.value] = shared
     return tally
 
 
-def _merge_person(
-    staging: Staging,
-    group: Iterator[tuple[str, ContactRow, bytes]],
-    tally: Tally,
-    title_column: str,
-    name_column: str,
-    most_phones: int,
-    on_row: Callable[[], None],
-) -> _Person:
-    """The first row always stays, so every person of the file has a contact."""
-    person: _Person | None = None
-    digests: set[bytes] = set()
-    titles: dict[str, ContactRow] = {}
-    for _, row, digest in group:
-        on_row()
-        known = titles.get(row.title_id) if row.title_id else None
-        if digest in digests or (known is not None and _same_debt(known, row)):
-            tally.duplicate += 1
-            continue
-        if known is not None and row.title_id:
-            staging.reject(_contradiction(row, known, title_column, staging))
-            tally.rejected += 1
-            continue
-        digests.add(digest)
+class _Merger:
+    """One person's rows, taken one after another. The first always stays, so every person of the file has a contact."""
+
+    def __init__(self, staging: Staging, headers: Headers, tally: Tally) -> None:
+        self._staging = staging
+        self._headers = headers
+        self._tally = tally
+        self._digests: set[bytes] = set()
+        self._titles: dict[str, ContactRow] = {}
+        self._rows: list[int] = []
+        self._person: ContactRow | None = None
+
+    def take(self, row: ContactRow, digest: bytes) -> None:
+        """Join, drop as a duplicate, or reject."""
+        known = self._titles.get(row.title_id) if row.title_id else None
+        if digest in self._digests or (known is not None and _same_debt(known, row)):
+            self._tally.duplicate += 1
+            return
+        if known is not None:
+            self._staging.reject(_contradiction(row, known, self._headers.title, self._staging))
+            self._tally.rejected += 1
+            return
+        self._digests.add(digest)
+        self._rows.append(row.row)
         if row.title_id:
-            titles[row.title_id] = row
-        if person is None:
-            person = _first(row)
+            self._titles[row.title_id] = row
+        if self._person is None:
+            self._person = row
         else:
-            _join(person, row, name_column)
-    if person is None:
-        raise AssertionError("a person without rows")  # groupby never yields an empty group
-    _cut_phones(person, most_phones)
-    return person
+            self._tally.merged += 1
+            self._person = self._joined(self._person, row)
+
+    def settle(self, most_phones: int) -> None:
+        """Write the contact."""
+        person = self._person
+        if person is None:
+            return
+        extra = tuple(
+            Fault(column=self._headers.phone, value=phone, reason=Reason.TOO_MANY_PHONES, row=person.row)
+            for phone in person.phones[most_phones:]
+        )
+        if extra:
+            self._tally.warnings[Reason.TOO_MANY_PHONES.value] += len(extra)
+            warnings = (*person.warnings, *extra)[:_WARNINGS_KEPT]
+            person = replace(person, phones=person.phones[:most_phones], warnings=warnings)
+        self._staging.add_merged(person, self._rows)
+
+    def _joined(self, person: ContactRow, row: ContactRow) -> ContactRow:
+        known = {(w.column, w.value, w.reason) for w in person.warnings}
+        fresh = [w for w in row.warnings if (w.column, w.value, w.reason) not in known]
+        if person.name and row.name and disagree(person.name, row.name):
+            fault = Fault(
+                column=self._headers.name,
+                value=person.name,
+                reason=Reason.NAMES_DISAGREE,
+                other=row.name,
+                row=row.row,
+            )
+            self._tally.warnings[Reason.NAMES_DISAGREE.value] += 1
+            fresh.append(fault)
+        return replace(
+            person,
+            name=person.name or row.name,
+            phones=(*person.phones, *(p for p in row.phones if p not in person.phones))[:_PHONES_REMEMBERED],
+            amount_minor=_either(person.amount_minor, row.amount_minor, sum),
+            due_on=_either(person.due_on, row.due_on, min),
+            days_overdue=_either(person.days_overdue, row.days_overdue, max),
+            texts=row.texts | person.texts,
+            warnings=(*person.warnings, *fresh)[:_WARNINGS_KEPT],
+        )
 
 
 def _same_debt(one: ContactRow, other: ContactRow) -> bool:
@@ -114,83 +146,29 @@ def _contradiction(row: ContactRow, known: ContactRow, column: str, staging: Sta
     return RejectedRow(row=row.row, faults=(fault,), cells=staging.cells(row.row))
 
 
-def _first(row: ContactRow) -> _Person:
-    return _Person(
-        first=row,
-        rows=[row.row],
-        phones=list(row.phones),
-        amount_minor=row.amount_minor,
-        due_on=row.due_on,
-        days_overdue=row.days_overdue,
-        name=row.name,
-        texts=dict(row.texts),
-        warnings=[replace(w, row=row.row) for w in row.warnings],
-    )
-
-
-def _join(person: _Person, row: ContactRow, name_column: str) -> None:
-    person.rows.append(row.row)
-    person.phones.extend(p for p in row.phones if p not in person.phones)
-    person.amount_minor = _either(person.amount_minor, row.amount_minor, lambda a, b: a + b)
-    person.due_on = _either(person.due_on, row.due_on, min)
-    person.days_overdue = _either(person.days_overdue, row.days_overdue, max)
-    if person.name and row.name and disagree(person.name, row.name):
-        fault = Fault(column=name_column, value=person.name, reason=Reason.NAMES_DISAGREE, other=row.name, row=row.row)
-        person.warnings.append(fault)
-    person.name = person.name or row.name
-    person.texts = row.texts | person.texts
-    if len(person.warnings) < _WARNINGS_KEPT:
-        known = {(w.column, w.value, w.reason) for w in person.warnings}
-        person.warnings.extend(
-            replace(w, row=row.row) for w in row.warnings if (w.column, w.value, w.reason) not in known
-        )
-
-
-def _either(one: Any, other: Any, both: Callable[[Any, Any], Any]) -> Any:
+def _either(one: _T | None, other: _T | None, both: Callable[[Iterable[_T]], _T]) -> _T | None:
     if one is None or other is None:
         return other if one is None else one
-    return both(one, other)
+    return both((one, other))
 
 
-def _cut_phones(person: _Person, most: int) -> None:
-    for phone in person.phones[most:]:
-        person.warnings.append(Fault(column="", value=phone, reason=Reason.TOO_MANY_PHONES, row=person.first.row))
-    del person.phones[most:]
-
-
-def _document(person: _Person) -> dict[str, Any]:
-    return {
-        "national_id": person.first.national_id,
-        "name": person.name,
-        "phones": person.phones,
-        "amount_minor": person.amount_minor,
-        "due_on": person.due_on.isoformat() if person.due_on else None,
-        "days_overdue": person.days_overdue,
-        "texts": person.texts,
-        "variables": person.first.variables,
-        "rows": person.rows,
-        "warnings": [w.to_document() for w in person.warnings[:_WARNINGS_KEPT]],
-    }
-
-
-def contact_of(document: dict[str, Any], currency: str) -> Contact:
-    """The contact that `merge` wrote."""
-    texts = document["texts"]
+def contact_of(person: ContactRow, rows: tuple[int, ...], currency: str) -> Contact:
+    """The contact as the caller gets it."""
     return Contact(
-        national_id=document["national_id"],
-        name=document["name"],
-        phones=tuple(document["phones"]),
-        amount_minor=document["amount_minor"],
+        national_id=person.national_id,
+        name=person.name,
+        phones=person.phones,
+        amount_minor=person.amount_minor,
         currency=currency,
-        due_on=date.fromisoformat(document["due_on"]) if document["due_on"] else None,
-        days_overdue=document["days_overdue"],
-        titles=len(document["rows"]),
-        email=texts.get("email"),
-        address=texts.get("address"),
-        city=texts.get("city"),
-        region=texts.get("region"),
-        variables=document["variables"],
-        first_row=document["rows"][0],
-        rows=tuple(document["rows"]),
-        warnings=tuple(Fault.from_document(w) for w in document["warnings"]),
+        due_on=person.due_on,
+        days_overdue=person.days_overdue,
+        titles=len(rows),
+        email=person.texts.get("email"),
+        address=person.texts.get("address"),
+        city=person.texts.get("city"),
+        region=person.texts.get("region"),
+        variables=person.variables,
+        first_row=person.row,
+        rows=rows,
+        warnings=person.warnings,
     )

@@ -17,6 +17,9 @@ from speechai.operation.ingest.reasons import Reason
 
 _SEPARATORS = re.compile(r"[\s.,·‐-―−-]")
 _LABEL = re.compile(r"^(?:rut|run|r\.u\.t\.?|dni|d\.n\.i\.?|cuit|cuil|nro|n[º°])[\s.:]*", re.IGNORECASE)
+_DASHED = re.compile(r"[-‐-―−]\s*[\dkK]$")
+_CANONICAL = re.compile(r"([1-9]\d{5,7})-?([\dkK])", re.ASCII)
+_COMPACT = re.compile(r"(\d{6,8})([\dK])", re.ASCII)
 _BODY_ONLY = re.compile(r"^\d{1,2}[.,]\d{3}[.,]\d{3}$")
 _SMALLEST_BODY = 100_000
 _LARGEST_BODY = 99_999_999
@@ -38,10 +41,30 @@ def read_national_id(cell: Cell, *, country: str, check_digit: Cell = None) -> s
 
 
 def _chilean(text: str, separate: str) -> str | Reason:
-    if text.lower().endswith(".0"):
-        text = text[:-2]
-    compact = _SEPARATORS.sub("", text).upper()
-    dashed = re.search(r"[-‐-―−]\s*[\dkK]$", text) is not None
+    match = None if separate else _CANONICAL.fullmatch(text)
+    if match:
+        body, digit = match[1], match[2].upper()
+    else:
+        joined = _joined(text, separate)
+        if isinstance(joined, Reason):
+            return joined
+        match = _COMPACT.fullmatch(joined)
+        if match is None:
+            return Reason.NATIONAL_ID_FORM
+        body, digit = match[1], match[2]
+    if not _SMALLEST_BODY <= int(body) <= _LARGEST_BODY:
+        return Reason.NATIONAL_ID_FORM
+    if len(set(body)) == 1:
+        return Reason.NATIONAL_ID_GENERIC
+    if rut.calc_check_digit(body) != digit:
+        return Reason.NATIONAL_ID_CHECK_DIGIT
+    return f"{body}-{digit}"
+
+
+def _joined(text: str, separate: str) -> str | Reason:
+    """Body and check digit in one, without separators or zeros in front."""
+    compact = _SEPARATORS.sub("", text.removesuffix(".0")).upper()
+    dashed = _DASHED.search(text) is not None
     if separate:
         if not dashed:
             compact += separate.upper()
@@ -50,17 +73,7 @@ def _chilean(text: str, separate: str) -> str | Reason:
     elif not dashed and _BODY_ONLY.match(text):
         # 12.345.678 is grouped as a body: taking its last digit for the check digit would make another person of it.
         return Reason.NATIONAL_ID_NO_CHECK_DIGIT
-    compact = compact.lstrip("0")
-    if not re.fullmatch(r"\d{6,8}[\dK]", compact):
-        return Reason.NATIONAL_ID_FORM
-    body, digit = compact[:-1], compact[-1]
-    if not _SMALLEST_BODY <= int(body) <= _LARGEST_BODY:
-        return Reason.NATIONAL_ID_FORM
-    if len(set(body)) == 1:
-        return Reason.NATIONAL_ID_GENERIC
-    if rut.calc_check_digit(body) != digit:
-        return Reason.NATIONAL_ID_CHECK_DIGIT
-    return f"{body}-{digit}"
+    return compact.lstrip("0")
 
 
 def _unchecked(text: str) -> str | Reason:

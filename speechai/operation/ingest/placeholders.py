@@ -14,12 +14,15 @@ _WORDS = """
     nohaytelefono noregistratelefono
 """
 _NOTHING = frozenset(["", *_WORDS.split()])
+_LONGEST = 30
 _ERRORS = "#N/A #N/D #REF! #VALUE! #NAME? #NULL! #NUM! #DIV/0! #¡REF! #¡VALOR! #¿NOMBRE? #¡NULO! #¡NUM! #¡DIV/0!"
 _EXCEL_ERRORS = frozenset(_ERRORS.split())
 
 
 def is_placeholder(text: str) -> bool:
     """Whether the text says that there is nothing. A zero is a value here; who takes it for nothing says so."""
+    if text[:1].isdigit() or len(text) > _LONGEST:  # nearly every cell of a big file
+        return False
     return compact(text) in _NOTHING
 
 

@@ -6,7 +6,9 @@ network.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +20,7 @@ from speechai.errors import ConfigurationError, InputError
 from speechai.operation.ingest.aliases import load_aliases
 from speechai.operation.ingest.columns import Layout, find_layout
 from speechai.operation.ingest.contacts import RowReader, is_blank
-from speechai.operation.ingest.merging import Tally, contact_of, merge
+from speechai.operation.ingest.merging import Headers, Tally, contact_of, merge
 from speechai.operation.ingest.model import Cell, Contact, Counts, IngestSpec, Meaning, Progress, RejectedRow
 from speechai.operation.ingest.reading import Source, open_source
 from speechai.operation.ingest.staging import Staging
@@ -45,7 +47,7 @@ class Ingested:
 
     def contacts(self) -> Iterator[Contact]:
         """One contact a person, in the order in which they first appear in the sheet."""
-        return (contact_of(document, self._currency) for document in self._staging.merged())
+        return (contact_of(person, rows, self._currency) for person, rows in self._staging.contacts())
 
     def rejected(self) -> Iterator[RejectedRow]:
         """The rows that became nothing, in the order of the sheet."""
@@ -88,10 +90,10 @@ def ingest_file(
     try:
         with open_source(path, spec.limits) as source:
             layout = find_layout(source, spec, load_aliases())
-            rows, blank, rejected = _read_rows(source, layout, RowReader(layout, spec, today), spec, staging, report)
-        if rows == 0:
+            read = _read_rows(source, layout, RowReader(layout, spec, today), spec, staging, report)
+        if read.rows == 0:
             raise InputError(f"{path.name} has no contact below its header in row {layout.header_row}.")
-        tally = _merge(staging, layout, spec, rows - rejected, report)
+        tally = _merge(staging, layout, spec, report)
     except BaseException:  # whatever happens, an operator's Ctrl-C included, the temporary data goes
         staging.close()
         raise
@@ -99,17 +101,27 @@ def ingest_file(
         staging=staging,
         layout=layout,
         counts=Counts(
-            rows=rows,
+            rows=read.rows,
             accepted=tally.accepted,
             merged=tally.merged,
             duplicate=tally.duplicate,
-            rejected=rejected + tally.rejected,
-            blank=blank,
+            rejected=read.rejected + tally.rejected,
+            blank=read.blank,
             contacts=tally.accepted,
         ),
-        warnings=dict(tally.warnings),
+        warnings=dict(read.warnings + tally.warnings),
         currency=spec.currency,
     )
+
+
+@dataclass(slots=True)
+class _Read:
+    """What reading found: rows with anything in them, and blank ones between (those after the last do not count)."""
+
+    rows: int = 0
+    blank: int = 0
+    rejected: int = 0
+    warnings: Counter[str] = field(default_factory=Counter)
 
 
 def _read_rows(
@@ -119,31 +131,32 @@ def _read_rows(
     spec: IngestSpec,
     staging: Staging,
     report: Callable[[Progress], None],
-) -> tuple[int, int, int]:
-    """Rows with anything in them, blank ones between them, and rejected ones. Blank rows after the last do not
-    count."""
+) -> _Read:
     keep_cells = Meaning.TITLE_ID in layout.columns
     hint = layout.sheet.rows_hint
     total = max(hint - layout.header_row, 1) if hint else None
-    rows = blank = rejected = pending_blank = 0
+    read = _Read()
+    pending_blank = 0
     for number, cells in _below_header(source, layout):
         if is_blank(cells):
             pending_blank += 1
             continue
-        blank, pending_blank = blank + pending_blank, 0
-        rows += 1
-        if rows > spec.limits.rows:
+        read.blank, pending_blank = read.blank + pending_blank, 0
+        read.rows += 1
+        if read.rows > spec.limits.rows:
             raise InputError(f"{source.path.name} has more than {spec.limits.rows} rows of contacts. Split it.")
         result = reader.read(number, cells)
         if isinstance(result, RejectedRow):
             staging.reject(result)
-            rejected += 1
+            read.rejected += 1
         else:
-            staging.add(result, tuple(cells) if keep_cells else None)
-        if rows % _PROGRESS_ROWS == 0:
-            report(Progress(phase="reading", rows=rows, total=max(total, rows) if total else None))
-    report(Progress(phase="reading", rows=rows, total=rows))
-    return rows, blank, rejected
+            staging.add(result, cells if keep_cells else None)
+            if result.warnings:
+                read.warnings.update(w.reason.value for w in result.warnings)
+        if read.rows % _PROGRESS_ROWS == 0:
+            report(Progress(phase="reading", rows=read.rows, total=max(total, read.rows) if total else None))
+    report(Progress(phase="reading", rows=read.rows, total=read.rows))
+    return read
 
 
 def _below_header(source: Source, layout: Layout) -> Iterator[tuple[int, Sequence[Cell]]]:
@@ -152,26 +165,17 @@ def _below_header(source: Source, layout: Layout) -> Iterator[tuple[int, Sequenc
             yield number, cells
 
 
-def _merge(
-    staging: Staging, layout: Layout, spec: IngestSpec, expected: int, report: Callable[[Progress], None]
-) -> Tally:
-    done = 0
-
-    def on_row() -> None:
-        nonlocal done
-        done += 1
-        if done % _PROGRESS_ROWS == 0:
+def _merge(staging: Staging, layout: Layout, spec: IngestSpec, report: Callable[[Progress], None]) -> Tally:
+    def on_progress(done: int, expected: int) -> None:
+        if done % _PROGRESS_ROWS == 0 or done == expected:
             report(Progress(phase="merging", rows=done, total=expected))
 
-    tally = merge(
-        staging,
-        title_column=_column(layout, Meaning.TITLE_ID),
-        name_column=_column(layout, Meaning.NAME),
-        most_phones=spec.limits.phones,
-        on_row=on_row,
+    headers = Headers(
+        title=_column(layout, Meaning.TITLE_ID),
+        name=_column(layout, Meaning.NAME),
+        phone=_column(layout, Meaning.PHONE),
     )
-    report(Progress(phase="merging", rows=expected, total=expected))
-    return tally
+    return merge(staging, headers, most_phones=spec.limits.phones, on_progress=on_progress)
 
 
 def _column(layout: Layout, meaning: Meaning) -> str:

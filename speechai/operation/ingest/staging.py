@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from hashlib import blake2b
-from typing import Any
 
 from speechai.operation.ingest.contacts import ContactRow
 from speechai.operation.ingest.model import Cell, Fault, RejectedRow, storable
@@ -19,7 +18,8 @@ from speechai.operation.ingest.model import Cell, Fault, RejectedRow, storable
 _BATCH = 2_000
 _SCHEMA = """
     CREATE TABLE staged (row INTEGER PRIMARY KEY, person TEXT NOT NULL, document TEXT NOT NULL, cells TEXT);
-    CREATE TABLE merged (first_row INTEGER PRIMARY KEY, document TEXT NOT NULL);
+    CREATE TABLE repeated (row INTEGER PRIMARY KEY, first INTEGER NOT NULL);
+    CREATE TABLE merged (row INTEGER PRIMARY KEY, document TEXT NOT NULL, rows TEXT NOT NULL);
     CREATE TABLE rejected (row INTEGER PRIMARY KEY, document TEXT NOT NULL);
     CREATE TABLE phones (phone TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (phone, person)) WITHOUT ROWID;
 """
@@ -35,66 +35,88 @@ class Staging:
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
         self._rows: list[tuple[int, str, str, str | None]] = []
+        self._phones: list[tuple[str, str]] = []
         self._rejected: list[tuple[int, str]] = []
 
-    def add(self, row: ContactRow, cells: tuple[Cell, ...] | None) -> None:
+    def add(self, row: ContactRow, cells: Sequence[Cell] | None) -> None:
         """Keep a row under its person: the national id, else the first phone.
 
         `cells` are kept where the row may still be rejected, when a later one gives the same title another balance.
         """
         person = f"id {row.national_id}" if row.national_id else f"phone {row.phones[0]}"
-        kept = None if cells is None else json.dumps([storable(c) for c in cells], ensure_ascii=False)
+        kept = None if cells is None else json.dumps([storable(c) for c in cells])
         self._rows.append((row.row, person, _dump(row), kept))
+        self._phones.extend((phone, person) for phone in row.phones)
         if len(self._rows) >= _BATCH:
             self.flush()
 
     def reject(self, rejected: RejectedRow) -> None:
         """Keep a rejected row."""
-        self._rejected.append((rejected.row, json.dumps(rejected.to_document(), ensure_ascii=False)))
+        self._rejected.append((rejected.row, json.dumps(rejected.to_document())))
         if len(self._rejected) >= _BATCH:
             self.flush()
 
     def flush(self) -> None:
         """Write what is still in memory."""
         self._database.executemany("INSERT INTO staged VALUES (?, ?, ?, ?)", self._rows)
+        self._database.executemany("INSERT OR IGNORE INTO phones VALUES (?, ?)", self._phones)
         self._database.executemany("INSERT INTO rejected VALUES (?, ?)", self._rejected)
         self._rows.clear()
+        self._phones.clear()
         self._rejected.clear()
 
-    def by_person(self) -> Iterator[tuple[str, ContactRow, bytes]]:
-        """Every staged row with its person and a digest of all its values, equal for equal rows.
+    def gather(self) -> tuple[int, int]:
+        """Find the people with several rows. Gives the number of people, and of rows that `repeated` will yield."""
+        self.flush()
+        self._database.execute("CREATE INDEX staged_person ON staged (person, row)")
+        self._database.execute(
+            """
+            INSERT INTO repeated
+            SELECT s.row, p.first
+            FROM (SELECT person, min(row) AS first FROM staged GROUP BY person HAVING count(*) > 1) AS p
+            JOIN staged AS s ON s.person = p.person
+            """
+        )
+        staged, repeated, leaders = self._database.execute(
+            """
+            SELECT (SELECT count(*) FROM staged), (SELECT count(*) FROM repeated),
+                   (SELECT count(*) FROM repeated WHERE row = first)
+            """
+        ).fetchone()
+        return staged - repeated + leaders, repeated
+
+    def repeated(self) -> Iterator[tuple[int, ContactRow, bytes]]:
+        """The rows of people with several: the person's first row, the row, and a digest, equal for equal rows.
 
         A person's rows stand together, people in the order in which they first appear.
         """
-        self.flush()
-        self._database.execute("CREATE INDEX staged_person ON staged (person, row)")
         cursor = self._database.execute(
-            """
-            SELECT s.person, s.row, s.document
-            FROM (SELECT person, min(row) AS first FROM staged GROUP BY person) AS p
-            JOIN staged AS s ON s.person = p.person
-            ORDER BY p.first, s.row
-            """
+            "SELECT r.first, s.row, s.document FROM repeated AS r JOIN staged AS s USING (row) ORDER BY r.first, s.row"
         )
-        for person, row, document in cursor:
-            yield person, _load(row, document), blake2b(document.encode(), digest_size=16).digest()
+        for first, row, document in cursor:
+            yield first, _load(row, document), blake2b(document.encode(), digest_size=16).digest()
 
     def cells(self, row: int) -> tuple[Cell, ...]:
         """The cells of a staged row, empty where they were not kept."""
         (kept,) = self._database.execute("SELECT cells FROM staged WHERE row = ?", (row,)).fetchone()
         return tuple(json.loads(kept)) if kept else ()
 
-    def add_merged(self, first_row: int, person: str, phones: Iterable[str], document: dict[str, Any]) -> None:
-        """Keep one person's contact as a document."""
-        self._database.execute(
-            "INSERT INTO merged VALUES (?, ?)", (first_row, json.dumps(document, ensure_ascii=False))
-        )
-        self._database.executemany("INSERT OR IGNORE INTO phones VALUES (?, ?)", [(p, person) for p in phones])
+    def add_merged(self, merged: ContactRow, rows: Sequence[int]) -> None:
+        """Keep what became of a person with several rows; it stands at the first of them."""
+        self._database.execute("INSERT INTO merged VALUES (?, ?, ?)", (merged.row, _dump(merged), json.dumps(rows)))
 
-    def merged(self) -> Iterator[dict[str, Any]]:
-        """The documents of the merged contacts, in order of first appearance."""
-        for (document,) in self._database.execute("SELECT document FROM merged ORDER BY first_row"):
-            yield json.loads(document)
+    def contacts(self) -> Iterator[tuple[ContactRow, tuple[int, ...]]]:
+        """Everyone once, with the rows that make them, in order of first appearance."""
+        cursor = self._database.execute(
+            """
+            SELECT s.row, coalesce(m.document, s.document), m.rows
+            FROM staged AS s LEFT JOIN repeated AS r USING (row) LEFT JOIN merged AS m USING (row)
+            WHERE r.row IS NULL OR r.row = r.first
+            ORDER BY s.row
+            """
+        )
+        for row, document, rows in cursor:
+            yield _load(row, document), tuple(json.loads(rows)) if rows else (row,)
 
     def rejected(self) -> Iterator[RejectedRow]:
         """The rejected rows in the order of the sheet."""
@@ -113,6 +135,7 @@ class Staging:
 
 
 def _dump(row: ContactRow) -> str:
+    """All but the row's number, so that equal rows have equal texts."""
     return json.dumps(
         [
             row.national_id,
@@ -125,8 +148,7 @@ def _dump(row: ContactRow) -> str:
             row.texts,
             row.variables,
             [w.to_document() for w in row.warnings],
-        ],
-        ensure_ascii=False,
+        ]
     )
 
 
@@ -143,5 +165,5 @@ def _load(row: int, document: str) -> ContactRow:
         title_id=title,
         texts=texts,
         variables=variables,
-        warnings=tuple(Fault.from_document(w) for w in warnings),
+        warnings=tuple(Fault.from_document({**w, "row": w["row"] or row}) for w in warnings),
     )
