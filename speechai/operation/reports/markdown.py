@@ -12,7 +12,8 @@ from speechai.operation.reports.figures import shown
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
 from speechai.operation.reports.labels import Label
 from speechai.operation.reports.model import Report
-from speechai.operation.reports.tables import Table, all_tables
+from speechai.operation.reports.table import Table
+from speechai.operation.reports.tables import all_tables
 
 LONGEST_TABLE = 200
 """Rows written of a table; the workbook has them all."""

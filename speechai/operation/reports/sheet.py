@@ -24,7 +24,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from speechai.operation.reports.figures import MICROS, Kind, shown
 from speechai.operation.reports.headline import KeyFigure
 from speechai.operation.reports.labels import Label
-from speechai.operation.reports.tables import Column, Table
+from speechai.operation.reports.table import Column, Table
 from speechai.operation.spreadsheet import safe_cell
 
 _INK, _BLUE, _PALE, _GREY, _BAR = "1F2933", "1F4E79", "E8EEF5", "6B7280", "9DC3E6"

@@ -5,59 +5,18 @@ Enters a `Report`, leaves `Table`s of raw values, so that the terminal, the work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
-
-from speechai.operation.reports.figures import Kind, shown
-from speechai.operation.reports.labels import (
-    BATCH_STATES,
-    OUTCOMES,
-    PHONES,
-    STATES,
-    WEEKDAYS,
-    Label,
-    label_of,
-    use_case_label,
+from speechai.operation.reports.calls_tables import (
+    days_table,
+    hours_table,
+    phones_table,
+    use_cases_table,
+    weekdays_table,
 )
-from speechai.operation.reports.model import Report, Slice
-from speechai.operation.reports.tally import Share, Tally
-
-WIDE = 110
-"""Characters of a terminal that has room for more than the first columns."""
-VERY_WIDE = 150
-
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column. In a terminal it is shown from `from_width` characters on; `bar`: drawn beside its figures."""
-
-    label: Label
-    kind: Kind
-    from_width: int = 0
-    bar: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows of raw values under columns; `total` is a row of the same shape."""
-
-    key: str
-    label: Label
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    total: Row | None = None
-    note: str = ""
-    latest_last: bool = False
-    """Where there is no room for every row, the last ones are the ones to show."""
-
-
-def column(en: str, es: str, kind: Kind = Kind.COUNT, *, from_width: int = 0, bar: bool = False) -> Column:
-    """A column by its two names."""
-    return Column(label=Label(en, es), kind=kind, from_width=from_width, bar=bar)
+from speechai.operation.reports.figures import Kind, shown
+from speechai.operation.reports.labels import BATCH_STATES, OUTCOMES, STATES, Label, label_of, use_case_label
+from speechai.operation.reports.model import Report
+from speechai.operation.reports.table import VERY_WIDE, WIDE, Table, column
+from speechai.operation.reports.tally import Share
 
 
 def all_tables(report: Report) -> list[Table]:
@@ -122,49 +81,6 @@ def outcomes_table(report: Report) -> Table:
             sum(line.cost_micros for line in report.outcomes),
         ),
     )
-
-
-def hours_table(report: Report) -> Table:
-    """Calls by the hour at the contact's place."""
-    return _calls_table(
-        report,
-        report.hours,
-        "hours",
-        Label("Calls by local hour", "Llamadas por hora local"),
-        column("Hour", "Hora", Kind.TEXT),
-        name=lambda key: f"{key}:00",
-        note="The hour at the place of the person called. A rate of few calls means little: see its 95 % interval.",
-    )
-
-
-def weekdays_table(report: Report) -> Table:
-    """Calls by the weekday at the contact's place."""
-    label = Label("Calls by weekday", "Llamadas por día de la semana")
-    first = column("Weekday", "Día", Kind.TEXT)
-    return _calls_table(
-        report, report.weekdays, "weekdays", label, first, name=lambda key: str(label_of(WEEKDAYS, key))
-    )
-
-
-def days_table(report: Report) -> Table:
-    """Calls by the day at the contact's place."""
-    label = Label("Calls by local day", "Llamadas por día")
-    first = column("Day", "Día", Kind.DAY)
-    return _calls_table(report, report.days, "days", label, first, name=date.fromisoformat, latest_last=True)
-
-
-def use_cases_table(report: Report) -> Table:
-    """Calls by use case."""
-    label = Label("Calls by use case", "Llamadas por caso de uso")
-    first = column("Use case", "Caso de uso", Kind.TEXT)
-    return _calls_table(report, report.use_cases, "use_cases", label, first, name=lambda key: str(use_case_label(key)))
-
-
-def phones_table(report: Report) -> Table:
-    """The main phone against the others."""
-    label = Label("Main and alternative phones", "Teléfono principal y alternativos")
-    first = column("Phone", "Teléfono", Kind.TEXT)
-    return _calls_table(report, report.phones, "phones", label, first, name=lambda key: str(label_of(PHONES, key)))
 
 
 def batches_table(report: Report) -> Table:
@@ -374,8 +290,8 @@ def contacts_table(report: Report) -> Table:
                 line.position + 1,
                 line.nombre,
                 line.rut,
-                line.phone,
-                line.last_phone,
+                line.phone.removeprefix("+"),  # with its plus and stars the guard of cells would quote it
+                line.last_phone.removeprefix("+"),
                 str(label_of(STATES, line.status)),
                 line.attempts,
                 line.reason,
@@ -389,49 +305,4 @@ def contacts_table(report: Report) -> Table:
             if len(report.contact_list) < report.contacts
             else ""
         ),
-    )
-
-
-def _calls_table(
-    report: Report,
-    slices: Sequence[Slice],
-    key: str,
-    label: Label,
-    first: Column,
-    *,
-    name: Callable[[str], str | date],
-    note: str = "",
-    latest_last: bool = False,
-) -> Table:
-    return Table(
-        key=key,
-        label=label,
-        columns=(
-            first,
-            column("Attempts", "Intentos"),
-            column("Contacts", "Contactos"),
-            column("Contact rate", "Contactabilidad", Kind.RATE, bar=True),
-            column("95 % interval", "Intervalo 95 %", Kind.INTERVAL, from_width=WIDE),
-            column("Successes", "Éxitos"),
-            column("Success rate", "% de éxito", Kind.RATE),
-            column("AHT", "TMO", Kind.SECONDS, from_width=WIDE),
-            column("Cost", "Costo", Kind.MONEY, from_width=VERY_WIDE),
-        ),
-        rows=tuple((name(each.key), *_figures(each.tally)) for each in slices),
-        total=("Total", *_figures(report.total)),
-        note=note,
-        latest_last=latest_last,
-    )
-
-
-def _figures(tally: Tally) -> Row:
-    return (
-        tally.attempts,
-        tally.contacts,
-        tally.contact_rate.fraction,
-        tally.contact_rate.interval,
-        tally.successes,
-        tally.success_rate.fraction,
-        tally.handle_seconds,
-        tally.cost_micros,
     )

@@ -17,7 +17,8 @@ from rich.text import Text
 from speechai.operation.reports.figures import Kind, one_line, shown
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
 from speechai.operation.reports.model import Report
-from speechai.operation.reports.tables import WIDE, Column, Table, all_tables
+from speechai.operation.reports.table import WIDE, Column, Table
+from speechai.operation.reports.tables import all_tables
 
 LONGEST_TABLE = 20
 """Rows shown of a table; the workbook has them all."""
@@ -27,8 +28,19 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Prints the report; tables without a row are left out, but for a word that there is nothing yet."""
-    unicode = console.encoding.startswith("utf")
+    """Prints the report; tables without a figure are left out.
+
+    On a terminal that is not UTF-8, a sign that it does not know becomes "?": a name must not end the command.
+    """
+    if console.encoding.startswith("utf"):
+        _print(report, console, unicode=True)
+        return
+    with console.capture() as captured:
+        _print(report, console, unicode=False)
+    console.file.write(captured.get().encode(console.encoding, "replace").decode(console.encoding))
+
+
+def _print(report: Report, console: Console, *, unicode: bool) -> None:
     console.print(Text(one_line(title(report)), style="bold cyan"))
     for label, text in facts(report):
         console.print(Text(f"{label}: ", style="dim").append(one_line(text), style="default not dim"))
@@ -38,12 +50,8 @@ def print_report(report: Report, console: Console) -> None:
     if not report.batches:
         console.print(Text("There is no batch yet: `speechai enqueue FILE` makes one.", style="yellow"))
     for table in all_tables(report):
-        if table.rows and _has_something(table):
+        if table.has_figures:
             console.print(Padding(_table(table, console.width, unicode), (1, 0, 0, 0)))
-
-
-def _has_something(table: Table) -> bool:
-    return any(value not in (None, 0, "") for row in table.rows for value in row[1:])
 
 
 def _key_figures(report: Report, *, formulas: bool) -> RenderableType:

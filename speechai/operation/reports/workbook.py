@@ -15,26 +15,28 @@ from openpyxl import Workbook
 from openpyxl.packaging.core import DocumentProperties
 
 from speechai.operation.reports import charts
+from speechai.operation.reports.calls_tables import (
+    days_table,
+    hours_table,
+    phones_table,
+    use_cases_table,
+    weekdays_table,
+)
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
 from speechai.operation.reports.labels import Label
 from speechai.operation.reports.model import Report
 from speechai.operation.reports.sheet import SUMMARY_COLUMNS, Placed, Sheet
+from speechai.operation.reports.table import Table
 from speechai.operation.reports.tables import (
-    Table,
     attempts_table,
     batches_table,
     contacts_table,
-    days_table,
-    hours_table,
     outcomes_table,
-    phones_table,
     products_table,
     promises_table,
     rows_table,
     states_table,
     unit_costs_table,
-    use_cases_table,
-    weekdays_table,
 )
 
 ChartOf = Callable[[Placed], Any]
@@ -94,6 +96,6 @@ def _write_page(book: Workbook, page: _Page, report: Report) -> Placed:
     tables = [make(report) for make in page.tables]
     sheet.set_up(tables)
     placed = [sheet.write(table) for table in tables]
-    if page.chart is not None and placed[-1].rows:
+    if page.chart is not None and tables[-1].has_figures:
         sheet.add_chart(page.chart(placed[-1]), row=2, columns=max(len(table.columns) for table in tables))
     return placed[-1]
