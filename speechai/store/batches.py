@@ -145,7 +145,7 @@ def delete_file(store: Store, batch_id: str) -> None:
 def keep_rejected(store: Store, batch_id: str, rows: Iterable[Document]) -> None:
     """Adds rejected rows (each with `row`, its number in the sheet); rows kept by an interrupted load stay."""
     insert_missing(
-        store.rejected.insert_many,
+        store.rejected,
         [{**row, "_id": f"{batch_id}|{row['row']}", "batch_id": batch_id} for row in rows],
     )
 

@@ -26,7 +26,7 @@ _PROBES = 4
 def ensure_slots(store: Store, limit: int) -> None:
     """Makes slots 0 to `limit` - 1 exist. With a lower limit than before, the slots above it are used no more."""
     if store.slots.count_documents({"_id": {"$lt": limit}}) < limit:
-        insert_missing(store.slots.insert_many, [{"_id": n, "number": n, "attempt_id": None} for n in range(limit)])
+        insert_missing(store.slots, [{"_id": n, "number": n, "attempt_id": None} for n in range(limit)])
 
 
 def free_slots(store: Store, limit: int) -> int:

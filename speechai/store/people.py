@@ -32,7 +32,7 @@ def remember(store: Store, people: Sequence[tuple[str, str | None, Sequence[str]
     """Makes sure that each person (id, national id, phones) is known; of known ones only the phones are added to."""
     # `day_on` is text, "" before the first call, so that the conditional writes below can compare it.
     known = insert_missing(
-        store.people.insert_many,
+        store.people,
         [
             {
                 "_id": person_id,

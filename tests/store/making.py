@@ -1,0 +1,105 @@
+"""Values for the tests of the store, and races: many callers that start at the same moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from speechai.core.model import Attempt, AttemptState, BatchStatus, Job, JobStatus, Pacing
+from speechai.store import batches, jobs
+from speechai.store.connection import Document, Store
+
+NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=2)
+THREADS = 12
+
+T = TypeVar("T")
+
+
+def race(callers: Sequence[Callable[[], T]]) -> list[T]:
+    """What each caller returned; all of them wait for the last to be ready. A fault in one is raised."""
+    gate = threading.Barrier(len(callers), timeout=30)
+
+    def run(caller: Callable[[], T]) -> T:
+        gate.wait()
+        return caller()
+
+    with ThreadPoolExecutor(len(callers)) as pool:
+        return list(pool.map(run, callers))
+
+
+def make_job(**changes: Any) -> Job:
+    """A job that waits since NOW in batch `b`."""
+    job = Job(
+        id="j",
+        batch_id="b",
+        account_id="main",
+        person_id="p",
+        use_case="debt_collection",
+        status=JobStatus.PENDING,
+        nombre="Ana",
+        to_number="+56911111111",
+        try_phones=("+56922222222",),
+        next_attempt_at=NOW,
+    )
+    return replace(job, **changes)
+
+
+def add_jobs(store: Store, count: int, **changes: Any) -> list[str]:
+    """Stores `count` jobs of as many people; returns their ids."""
+    new = [make_job(**{"id": f"j{n:05}", "person_id": f"p{n:05}", "position": n, **changes}) for n in range(count)]
+    jobs.insert_jobs(store, new)
+    return [job.id for job in new]
+
+
+def claim(store: Store, job_id: str = "j", *, ticket: int = 0, attempt_id: str = "a", worker: str = "w") -> bool:
+    """A claim until LATER."""
+    return jobs.claim(store, job_id, ticket=ticket, attempt_id=attempt_id, worker_id=worker, until=LATER)
+
+
+def make_attempt(**changes: Any) -> Attempt:
+    """The first attempt of job `j`, about to be sent."""
+    attempt = Attempt(
+        id="a",
+        job_id="j",
+        batch_id="b",
+        account_id="main",
+        person_id="p",
+        use_case="debt_collection",
+        number=1,
+        to_number="+56911111111",
+        from_number="+56222222222",
+        agent_id="agent_1",
+        state=AttemptState.PLACING,
+        placing_at=NOW,
+        time_zone="America/Santiago",
+        next_poll_at=LATER,
+    )
+    return replace(attempt, **changes)
+
+
+def batch_document(batch_id: str = "b", **changes: Any) -> Document:
+    """A batch as the operator's side makes it."""
+    document: Document = {
+        "_id": batch_id,
+        "file_key": "main|abc",
+        "account_id": "main",
+        "name": "list",
+        "use_case": "debt_collection",
+        "pacing": Pacing.WAVES,
+        "policy": "default",
+        "country": "CL",
+        "time_zone": "America/Santiago",
+        "file": {"name": "list.csv", "bytes": 3, "sha256": "abc"},
+        "created_at": NOW,
+    }
+    return {**document, **changes}
+
+
+def set_status(store: Store, batch_id: str, status: BatchStatus) -> None:
+    """Puts a batch into a state, whatever it was."""
+    assert batches.move_batch(store, batch_id, expected=list(BatchStatus), to=status, reason=None, now=NOW)
