@@ -10,6 +10,7 @@ import codecs
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from charset_normalizer import from_bytes
 
@@ -18,6 +19,7 @@ from speechai.operation.ingest.filetype import utf16_without_mark
 
 _SAMPLE_BYTES = 256 * 1024
 _SAMPLE_LINES = 50
+_LONGEST_LINE = 1_000_000
 _DELIMITERS = (";", ",", "\t", "|")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -47,7 +49,7 @@ class DelimitedFile:
             InputError: the text breaks off in the middle of a quoted cell, or is not in the encoding after all.
         """
         with self.path.open(encoding=self.encoding, newline="", errors="strict") as file:
-            reader = csv.reader(file, delimiter=self.delimiter)
+            reader = csv.reader(self._lines(file), delimiter=self.delimiter)
             try:
                 yield from reader
             except csv.Error as error:
@@ -60,6 +62,13 @@ class DelimitedFile:
                     f"{self.path.name}, line {reader.line_num}: not in the encoding {self.encoding}. "
                     "Save it as CSV UTF-8."
                 ) from error
+
+    def _lines(self, file: TextIO) -> Iterator[str]:
+        """Lines, but never more of one than a list can have: a file without ends of lines would fill the memory."""
+        while line := file.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise InputError(f"{self.path.name} has a line of more than {_LONGEST_LINE} characters: it is no list.")
+            yield line
 
     def count_lines(self) -> int:
         """Ends of lines: the number of rows, but for cells of several lines. Reads the bytes once, in pieces."""
@@ -103,25 +112,18 @@ def _western(sample: bytes) -> str:
     """The one that makes the most Spanish letters of the bytes; charset-normalizer's order decides between equals."""
     likely = [match.encoding for match in from_bytes(sample, cp_isolation=_WESTERN)]
     names = [*likely, *(n for n in _WESTERN if n not in likely)]
-    name = max(names, key=lambda n: _spanish(sample.decode(n, errors="replace")))
-    # Latin-1 decodes every byte, Windows-1252 nearly every one: what Excel writes wins where it can.
-    if name == "latin_1":
-        try:
-            sample.decode("cp1252")
-        except UnicodeDecodeError:
-            return "latin_1"
-        return "cp1252"
-    return name
+    return max(names, key=lambda n: _spanish(sample.decode(n, errors="replace")))
 
 
 def _spanish(text: str) -> int:
-    return sum(1 if c in _LETTERS else -2 for c in text if not c.isascii())
+    """Control characters weigh most against: Latin-1 has them where Windows-1252 has quotation marks and the euro."""
+    return sum(1 if c in _LETTERS else -2 if c.isprintable() else -3 for c in text if not c.isascii())
 
 
 def _delimiter(path: Path, encoding: str) -> str:
     """The mark that cuts most lines into the same number of cells, counted outside quotation marks."""
     with path.open(encoding=encoding, newline="", errors="replace") as file:
-        lines = [line for _, line in zip(range(_SAMPLE_LINES), file, strict=False)]
+        lines = [line for _ in range(_SAMPLE_LINES) if (line := file.readline(_LONGEST_LINE))]
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == 5:
         return lines[0].strip()[4]
     best, best_score = ",", 0

@@ -35,6 +35,12 @@ def test_a_csv_is_read_in_any_delimiter_and_encoding(delimiter: str, encoding: s
     assert [c.amount_minor for c in contacts] == [296669, 561998, 463973]
 
 
+def test_windows_quotation_marks_are_not_taken_for_control_characters(make_csv: MakeCsv) -> None:
+    rows = [("nombre", "telefono", "nota"), ("Íñigo Núñez", "988164510", "“así” – 5 €")]
+    contact = run(make_csv(rows, encoding="cp1252"), required=frozenset()).contacts[0]
+    assert (contact.name, contact.variables["nota"]) == ("Íñigo Núñez", "“así” – 5 €")
+
+
 def test_a_csv_names_its_delimiter_in_excels_own_way(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("sep=|\nRUT|NOMBRE|TELEFONO|MONTO\n24116641-4|Hugo; Luis, Ana|988164510|1000\n", encoding="utf-8")

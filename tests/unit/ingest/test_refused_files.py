@@ -48,6 +48,13 @@ def test_what_is_no_list_says_what_it_is(name: str, content: bytes, message: str
         run(path)
 
 
+def test_a_file_that_is_one_endless_line_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("telefono;nombre;rut;monto\n" + "988164510;" * 200_000, encoding="utf-8")
+    with pytest.raises(InputError, match="a line of more than"):
+        run(path)
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no file"):
         run(tmp_path / "nada.xlsx")
