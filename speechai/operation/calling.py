@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from speechai.catalogue.outcomes import load_outcomes
 from speechai.catalogue.policies import Policy
 from speechai.core.after_call import after_call, retry_at
 from speechai.core.may_call import Allowed, Denial, Denied, day_cap, may_call
-from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
+from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing, Person
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
 from speechai.operation.context import Context
 from speechai.operation.finishing import apply_step
@@ -56,9 +56,10 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     until = now + timedelta(seconds=context.settings.lease_seconds)
     if not jobs.claim(store, job.id, ticket=ticket, attempt_id=attempt_id, worker_id=context.worker_id, until=until):
         return []
-    decision = may_call(policy, batch=batch.status, job=job, person=people.get_person(store, job.person_id), now=now)
+    person = people.get_person(store, job.person_id)
+    decision = may_call(policy, batch=batch.status, job=job, person=person, now=now)
     if isinstance(decision, Allowed):
-        decision = _take_what_it_needs(context, job, policy, attempt_id, decision, now)
+        decision = _take_what_it_needs(context, job, policy, attempt_id, person, decision, now)
     if isinstance(decision, Denied):
         _put_back(context, job, batch, policy, attempt_id, decision, now)
         return []
@@ -70,6 +71,7 @@ def _take_what_it_needs(
     job: Job,
     policy: Policy,
     attempt_id: str,
+    person: Person,
     allowed: Allowed,
     now: datetime,
 ) -> Allowed | Denied:
@@ -99,7 +101,20 @@ def _take_what_it_needs(
         )
     if start > now:
         context.sleep((start - now).total_seconds())
+        return _ask_again(context, job, policy, person, today)
     return allowed
+
+
+def _ask_again(context: Context, job: Job, policy: Policy, person: Person, today: date) -> Allowed | Denied:
+    """The rules once more after the wait for a start: meanwhile the hours may have ended, the batch been paused.
+
+    `person` is as it was before its turn was taken: this attempt must not count against itself.
+    """
+    now, batch = context.clock(), batches.get_batch(context.store, job.batch_id)
+    if now.astimezone(ZoneInfo(job.time_zone)).date() != today:
+        return Denied(code=Denial.NO_CAPACITY, reason="the day whose turn was taken is over", next_at=now)
+    status = batch.status if batch is not None else BatchStatus.CANCELLED
+    return may_call(policy, batch=status, job=job, person=person, now=now)
 
 
 def _dial(context: Context, job: Job, batch: Batch, policy: Policy, attempt_id: str, phone: str) -> Nudges:

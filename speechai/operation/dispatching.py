@@ -7,6 +7,7 @@ handed out is due again when its lease is over, so a message that was lost is fo
 from __future__ import annotations
 
 import math
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -28,6 +29,8 @@ def dispatch_due(context: Context) -> Nudges:
     if room <= 0:
         return []
     running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch)]
+    # With every line busy there is room for one at a time: were the oldest list first at each look, it would get all.
+    random.shuffle(running)
     until = now + timedelta(seconds=settings.lease_seconds)
     due = in_turn(running, {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running})
     return [
