@@ -76,6 +76,7 @@ class Sheet:
     def __init__(self, book: Workbook, name: Label) -> None:
         self._sheet = book.create_sheet(str(name))
         self._row = 0
+        self._written_cells: dict[tuple[int, str], Any] = {}
         sheet = self._sheet
         sheet.sheet_view.showGridLines = False
         sheet.page_setup.orientation = "landscape"
@@ -130,7 +131,7 @@ class Sheet:
                 self._cell(value, _BOLD, number_format=number_format, right=True),
                 self._cell(figure.formula, _NOTE),
             ]
-            cells[-1].alignment = Alignment(indent=1, vertical="center")
+            cells[-1].alignment = Alignment(horizontal="left", indent=1, vertical="center")
             for cell in cells:
                 cell.border = _LINE
             self._append(cells)
@@ -145,13 +146,9 @@ class Sheet:
         head_row = self._row
         if not table.rows:
             self._append([self._cell("no data yet · sin datos", _NOTE)])
-        cells = [self._body(column) for column in table.columns]
         for row in table.rows:
-            # One cell a column, written again and again: a row is on its way to the file once it is appended.
-            for cell, column, value in zip(cells, table.columns, row, strict=True):
-                cell.value, number_format = _written(column.kind, value)
-                cell.number_format = number_format
-            self._append(cells)
+            self._append([self._body(index, c, row[index]) for index, c in enumerate(table.columns)])
+        self._written_cells.clear()
         if table.total is not None and table.rows:
             self._append([self._total(c, value) for c, value in zip(table.columns, table.total, strict=True)])
         self._append([])
@@ -174,18 +171,30 @@ class Sheet:
         cell.value = safe_cell(value)
         cell.font = font
         cell.number_format = number_format
-        cell.alignment = Alignment(horizontal="right" if right else None, vertical="center")
+        cell.alignment = Alignment(horizontal="right" if right else "left", indent=1 if right else 0, vertical="center")
         return cell
 
     def _head(self, text: str, *, right: bool) -> Any:
         cell = self._cell(text, _HEAD)
         cell.fill = _HEAD_FILL
-        cell.alignment = Alignment(horizontal="right" if right else "left", vertical="center", wrap_text=True)
+        cell.alignment = Alignment(
+            horizontal="right" if right else "left", indent=1 if right else 0, vertical="center", wrap_text=True
+        )
         return cell
 
-    def _body(self, column: Column) -> Any:
-        cell = self._cell(None, _BODY, right=column.kind.is_number)
-        cell.border = _LINE
+    def _body(self, index: int, column: Column, value: Any) -> Any:
+        """A cell of the body. One is made for each column and format and then written again and again.
+
+        A row is on its way to the file once it is appended, so the value may change; the style must not, because the
+        workbook keeps the object that it was told of.
+        """
+        written, number_format = _written(column.kind, value)
+        cell = self._written_cells.get((index, number_format))
+        if cell is None:
+            cell = self._cell(None, _BODY, number_format=number_format, right=column.kind.is_number)
+            cell.border = _LINE
+            self._written_cells[index, number_format] = cell
+        cell.value = written
         return cell
 
     def _total(self, column: Column, value: Any) -> Any:
@@ -232,7 +241,7 @@ def _two_lines(column: Column) -> str:
 def _width(table: Table, index: int) -> float:
     column = table.columns[index]
     texts = [column.label.en, column.label.es, *(shown(column.kind, row[index]) for row in table.rows[:_MEASURED_ROWS])]
-    return min(_WIDEST, max(_NARROWEST, 3 + max(len(text) for text in texts)))
+    return min(_WIDEST, max(_NARROWEST, 4 + max(len(text) for text in texts)))
 
 
 def _rows_above(table: Table) -> int:

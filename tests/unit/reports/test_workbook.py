@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from speechai.core.model import JobStatus
 from speechai.operation.reports import ReportFormat, render
 from speechai.operation.reports.model import ContactLine, Report
-from tests.unit.reports.examples import FORMULA, NOW, SANTIAGO, empty_report, first_batch, report
+from tests.unit.reports.examples import FORMULA, NOW, SANTIAGO, call, empty_report, first_batch, promises, report
 
 SHEETS = [
     "Summary · Resumen",
@@ -101,6 +101,21 @@ def test_promises_have_real_dates_and_amounts_and_the_words_of_the_others() -> N
     assert dated[1] == "12.345.678-5"
     assert dated[3:6] == [45990, "CLP", datetime(2026, 11, 10, 12, 40)]  # noqa: DTZ001
     assert found["el viernes"][3] is None
+
+
+def test_whole_and_broken_amounts_keep_their_own_formats() -> None:
+    facts = first_batch()
+    document = dict(facts.document)
+    amounts = [120_000, 1234.5, "unas 30 lucas", 45_990, 0.25]
+    calls = [call(f"j{n}", {"monto_pago_cliente": amount}) for n, amount in enumerate(amounts)]
+    made = report(type(facts)(document=document, promises=promises(document, *calls)))
+    cells = [row[3] for row in opened(made)["Promises · Promesas"].iter_rows() if row[0].value == "Ana Rojas"]
+    assert {cell.value: cell.number_format for cell in cells} == {
+        120_000: "#,##0",
+        1234.5: "#,##0.00",
+        45_990: "#,##0",
+        0.25: "#,##0.00",
+    }
 
 
 @pytest.mark.parametrize("text", [FORMULA, "+1+1", "@SUM(A1)", "-2+3", "\t=1", "=cmd|' /C calc'!A0", "A\x00\x0bna"])
