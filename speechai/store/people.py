@@ -63,7 +63,8 @@ def take_turn(
 ) -> Turn:
     """Counts one attempt of the local day `today` against the person, at most `cap` of them, one live at a time.
 
-    A second call with the same attempt id finds the turn taken. A person counted in two zones keeps the later day.
+    A second call with the same attempt id finds the turn taken. A person counted in two zones keeps the later day, and
+    has no turn any more on the earlier one: its count is gone, and a fourth call could not be told from a first.
     """
     text = today.isoformat()
     store.people.update_one(
@@ -71,7 +72,7 @@ def take_turn(
         {"$set": {"day_on": text, "attempts_today": 0}},
     )
     taken = store.people.update_one(
-        {"_id": person_id, "live_attempt_id": None, "day_on": {"$gte": text}, "attempts_today": {"$lt": cap}},
+        {"_id": person_id, "live_attempt_id": None, "day_on": text, "attempts_today": {"$lt": cap}},
         {
             "$inc": {"attempts_today": 1},
             "$set": {"live_attempt_id": attempt_id, "live_job_id": job_id, "last_attempt_at": now},

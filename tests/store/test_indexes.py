@@ -1,0 +1,149 @@
+"""The indexes: made by command, any number of times, kept by the server, and used by the scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pymongo
+import pymongo.monitoring
+import pytest
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from config.settings import Settings
+from speechai.core.model import JobStatus
+from speechai.errors import Unavailable
+from speechai.store import jobs
+from speechai.store.connection import Document, Documents, Store, open_store
+from speechai.store.indexes import INDEXES, create_indexes
+from tests.store.making import NOW, add_jobs, make_job
+
+
+def test_making_the_indexes_twice_changes_nothing(store: Store) -> None:
+    first = {name: getattr(store, name).index_information() for name in INDEXES}
+    create_indexes(store)
+    assert {name: getattr(store, name).index_information() for name in INDEXES} == first
+
+
+@pytest.mark.parametrize("collection", INDEXES)
+def test_every_index_of_the_table_exists_with_its_fields(store: Store, collection: str) -> None:
+    present = getattr(store, collection).index_information()
+    for model in INDEXES[collection]:
+        wanted = model.document
+        assert [field for field, _ in present[wanted["name"]]["key"]] == list(wanted["key"])
+        assert bool(present[wanted["name"]].get("unique")) is bool(wanted.get("unique"))
+
+
+@pytest.mark.parametrize(
+    ("collection", "document"),
+    [
+        ("jobs", {"batch_id": "b", "person_id": "p"}),
+        ("attempts", {"call_id": "c"}),
+        ("batches", {"file_key": "k"}),
+    ],
+)
+def test_unique_indexes_refuse_a_second_document(store: Store, collection: str, document: Document) -> None:
+    documents: Documents = getattr(store, collection)
+    documents.insert_one({"_id": "1", **document})
+    with pytest.raises(DuplicateKeyError):
+        documents.insert_one({"_id": "2", **document})
+
+
+def test_documents_without_a_call_or_a_file_are_as_many_as_wanted(store: Store) -> None:
+    for documents in (store.attempts, store.batches):
+        documents.insert_many([{"_id": n} for n in range(3)])
+
+
+def test_a_database_that_cannot_be_reached_says_so() -> None:
+    uri = "mongodb://127.0.0.1:9/"
+    client: pymongo.MongoClient[Document] = pymongo.MongoClient(uri, serverSelectionTimeoutMS=200)
+    with client, pytest.raises(Unavailable, match="MONGO_URI"):
+        create_indexes(open_store(client, Settings(mongo_uri=uri)))
+
+
+class Listener(pymongo.monitoring.CommandListener):
+    """Keeps the `find` commands that a client sends, so that the very question of the code is explained."""
+
+    def __init__(self) -> None:
+        self.finds: list[Document] = []
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        if event.command_name == "find":
+            wanted = ("find", "filter", "sort", "projection", "limit")
+            self.finds.append({name: event.command[name] for name in wanted if name in event.command})
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        """Not of interest."""
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        """Not of interest."""
+
+
+def explain(store: Store, mongo_uri: str, ask: Callable[[Store], Any]) -> Document:
+    """What the server says of the one `find` that `ask` sends, with the numbers of its run."""
+    listener = Listener()
+    client: pymongo.MongoClient[Document]
+    with pymongo.MongoClient(mongo_uri, tz_aware=True, event_listeners=[listener]) as client:
+        ask(open_store(client, Settings(mongo_uri=mongo_uri, mongo_db=store.database.name)))
+    (command,) = listener.finds
+    try:
+        return dict(store.database.command("explain", command, verbosity="executionStats"))
+    except OperationFailure as error:
+        pytest.skip(f"the server explains nothing: {error}")
+
+
+def indexes_in(plan: Any) -> set[str]:
+    """Names of all indexes in a plan, whatever stages it is made of."""
+    if isinstance(plan, list):
+        return set().union(*(indexes_in(part) for part in plan)) if plan else set()
+    if not isinstance(plan, dict):
+        return set()
+    own = {plan["indexName"]} if "indexName" in plan else set()
+    return own.union(*(indexes_in(part) for part in plan.values()))
+
+
+DUE, WAITING = 20, 2_000
+
+
+@pytest.fixture
+def many_waiting(store: Store) -> Store:
+    """Twenty jobs that are due, and a hundred times as many that wait for later, or for a wave."""
+    add_jobs(store, DUE)
+    for name, changes in (
+        ("later", {"next_attempt_at": NOW + timedelta(days=1)}),
+        ("no wave yet", {"admitted": False}),
+        ("done", {"status": JobStatus.DONE, "next_attempt_at": None}),
+        ("elsewhere", {"batch_id": "other"}),
+    ):
+        jobs.insert_jobs(store, made(name, changes))
+    return store
+
+
+def made(name: str, changes: Document) -> list[Any]:
+    return [make_job(id=f"{name}{n}", person_id=f"{name}{n}", **changes) for n in range(WAITING // 4)]
+
+
+def test_the_due_scan_reads_what_is_due_and_not_what_waits(many_waiting: Store, mongo_uri: str) -> None:
+    told = explain(many_waiting, mongo_uri, lambda store: jobs.due_jobs(store, "b", NOW, DUE + 5))
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"due"}
+    stats = told["executionStats"]
+    assert stats["nReturned"] == DUE
+    assert stats["totalKeysExamined"] <= DUE + 2
+    assert stats["totalDocsExamined"] <= DUE + 2
+
+
+@pytest.mark.parametrize(
+    ("index", "ask"),
+    [
+        ("due", lambda store: jobs.waiting_for_a_wave(store, "b", NOW)),
+        ("admitted_on_day", lambda store: jobs.admitted_on(store, "b", NOW.date())),
+        ("claims_that_ran_out", lambda store: jobs.claims_that_ran_out(store, NOW, 10)),
+    ],
+)
+def test_the_other_scans_of_jobs_use_the_index_that_their_docstring_names(
+    many_waiting: Store, mongo_uri: str, index: str, ask: Callable[[Store], Any]
+) -> None:
+    told = explain(many_waiting, mongo_uri, ask)
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {index}
+    assert told["executionStats"]["totalDocsExamined"] <= told["executionStats"]["nReturned"] + 2
