@@ -21,6 +21,7 @@ from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallF
 from speechai.operation.context import Context
 from speechai.operation.nudges import Nudges
 from speechai.retell.answers import read_call
+from speechai.retell.costs import product_costs
 from speechai.store import attempts, batches, capacity, jobs, people
 
 log = structlog.get_logger(__name__)
@@ -136,6 +137,7 @@ def _result(
         "local_hour": local.hour,
         "duration_ms": facts.duration_ms if facts else None,
         "cost_micros": facts.cost_micros if facts else None,
+        "product_costs": product_costs(facts.raw.get("call_cost")) if facts else [],
         "captured": _captured(facts, use_case),
     }
 
