@@ -72,7 +72,14 @@ def take_turn(
         {"$set": {"day_on": text, "attempts_today": 0}},
     )
     taken = store.people.update_one(
-        {"_id": person_id, "live_attempt_id": None, "day_on": text, "attempts_today": {"$lt": cap}},
+        {
+            "_id": person_id,
+            "live_attempt_id": None,
+            "day_on": text,
+            "attempts_today": {"$lt": cap},
+            # The caller read the person before: the call that ended since may have brought this wish.
+            "do_not_call": {"$ne": True},
+        },
         {
             "$inc": {"attempts_today": 1},
             "$set": {"live_attempt_id": attempt_id, "live_job_id": job_id, "last_attempt_at": now},

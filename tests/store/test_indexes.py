@@ -103,12 +103,12 @@ def indexes_in(plan: Any) -> set[str]:
     return own.union(*(indexes_in(part) for part in plan.values()))
 
 
-DUE, WAITING = 20, 2_000
+DUE, WAITING = 10, 240
 
 
 @pytest.fixture
 def many_waiting(store: Store) -> Store:
-    """Twenty jobs that are due, and a hundred times as many that wait for later, or for a wave."""
+    """A few jobs that are due, and many times as many that wait for later, or for a wave."""
     add_jobs(store, DUE)
     for name, changes in (
         ("later", {"next_attempt_at": NOW + timedelta(days=1)}),

@@ -159,6 +159,8 @@ def test_the_point_of_no_return_is_passed_once_and_only_by_the_claims_own_attemp
     assert not jobs.pass_the_point_of_no_return(claimed, "j", "other", MAIN)
     assert jobs.pass_the_point_of_no_return(claimed, "j", "a", MAIN)
     assert not jobs.pass_the_point_of_no_return(claimed, "j", "a", MAIN)
+    assert not jobs.pass_the_point_of_no_return(claimed, "j", "a", "+56922222222")
+    assert job_of(claimed).last_phone_tried == MAIN
     assert not give_back(claimed)
     assert not give_back(claimed, "other")
 

@@ -167,9 +167,17 @@ def test_silent_days_are_counted_since_the_last_conversation(
 def test_a_wish_not_to_be_called_is_kept(known: Store) -> None:
     take(known, "a")
     people.settle_turn(known, "p", "a", day=DAY, contact=True, silent=False, do_not_call=True)
-    take(known, "b")
-    settle(known, "b", silent=True)
+    settle(known, "a")
     assert person_of(known).do_not_call
+
+
+def test_whoever_had_read_the_person_before_the_wish_gets_no_turn_after_it(known: Store) -> None:
+    take(known, "a")
+    assert not person_of(known).do_not_call
+    people.settle_turn(known, "p", "a", day=DAY, contact=True, silent=False, do_not_call=True)
+    assert take(known, "b") is Turn.CAPPED
+    assert take(known, "c", day=DAY + timedelta(days=1)) is Turn.CAPPED
+    assert person_of(known).live_attempt_id is None
 
 
 def test_a_person_who_is_not_known_has_no_turn(store: Store) -> None:
