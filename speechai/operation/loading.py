@@ -131,6 +131,9 @@ def load_batch(context: Context, batch_id: str) -> Nudges:
         batches.refuse_batch(store, batch_id, reason=str(error), now=context.clock())
         log.warning("a file was refused", action="load_batch", batch_id=batch_id)
         return []
+    except LoadTakenOver as error:
+        log.warning("a load was taken over", action="load_batch", batch_id=batch_id, why=str(error))
+        return []
     return [DispatchDue(), *open_due_waves(context)] if opened else []
 
 
