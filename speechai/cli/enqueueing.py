@@ -111,7 +111,8 @@ def enqueue(
             print_json(_facts(sent, rejections, seen))
         else:
             _print(sent, rejections, seen)
-    if sent.document["status"] == "refused" or (seen is not None and seen.is_stuck):
+    is_useless = sent.document["status"] == "refused" or sent.document.get("counts", {}).get("contacts") == 0
+    if is_useless or (seen is not None and seen.is_stuck):
         raise click.exceptions.Exit(1)
 
 
@@ -190,6 +191,8 @@ def _print(sent: Sent, rejections: list[Rejection], seen: Look | None) -> None:
     print_rejections(rejections)
     if not sent.is_new:
         note("This file was sent before: it is the batch above, and nothing was added. --again loads it once more.")
+    elif document.get("counts", {}).get("contacts") == 0:
+        note("Error: no row could be used, so nobody will be called. Correct the rows and send them again.")
     elif sent.is_waiting and seen is None:
         note(
             "The list is stored safely, but no worker has taken it yet. Start the workers (`make up` or `speechai up`) "

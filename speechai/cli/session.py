@@ -53,14 +53,19 @@ def with_simulator(settings: Settings) -> Settings:
 
 def simulator_answers(base_url: str) -> bool:
     """Whether a simulator listens there."""
+    from http.client import HTTPException
+
     try:
         return bool(ask_simulator(base_url, "health", timeout_seconds=1)["status"] == "ok")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return False
 
 
 def ask_simulator(base_url: str, page: str, *, timeout_seconds: float) -> Any:
-    """One of its own pages (`health`, `journal`) as JSON values. Raises OSError, ValueError where it does not answer."""
+    """One of its own pages (`health`, `journal`) as JSON values.
+
+    Raises OSError, HTTPException or ValueError where no simulator answers there.
+    """
     from urllib.request import ProxyHandler, build_opener
 
     # Never through a proxy, which could not reach an address of this machine.
