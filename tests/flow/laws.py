@@ -1,0 +1,432 @@
+"""The outside checker: what really happened, held against the laws of the product.
+
+Enter the simulator's journal (the calls that were really placed) and the raw documents of the database; leave the
+violations, [] where every law holds. It shares no rule with the product: hours, days, holidays, caps and silence are
+worked out here a second time, from the wording of the laws alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+from pymongo.database import Database
+
+Document = Mapping[str, Any]
+
+FINAL = ("done", "failed", "cancelled")
+OPEN_ATTEMPT = ("placing", "unknown", "live", "ended")
+NO_CALL_HAPPENED = ("refused", "abandoned")
+NOT_RUNG = (
+    "concurrency_limit_reached",
+    "no_concurrency_fallback",
+    "no_valid_payment",
+    "credit_exhausted",
+    "budget_reached",
+)
+"""Ends of calls that never reached a telephone: they are nobody's attempt."""
+SILENT = ("inactivity", "voicemail_reached", "ivr_reached", "dial_no_answer", "dial_busy", "user_declined")
+TALKED = (
+    "user_hangup",
+    "agent_hangup",
+    "user_requested_dnc",
+    "user_requested_callback",
+    "call_transfer",
+    "transfer_bridged",
+    "transfer_cancelled",
+    "call_take_over",
+    "max_duration_reached",
+    "error_asr",
+    "error_no_audio_received",
+    "error_llm_websocket_open",
+    "error_llm_websocket_lost_connection",
+    "error_llm_websocket_runtime",
+    "error_llm_websocket_corrupt_payload",
+)
+FORGOTTEN_AFTER = timedelta(hours=2)
+"""A due contact of a running batch is dialled within so much open time, even after a death and its recovery."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """When a policy allows calls, by the local wall clock; the end is excluded. Weekday 0 is Monday."""
+
+    opens: int = 8
+    closes: int = 20
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    holidays: bool = False
+
+
+DOORS = {"default": Door(), "always": Door(opens=0, closes=24, weekdays=(0, 1, 2, 3, 4, 5, 6), holidays=True)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The numbers of a run."""
+
+    concurrency: int
+    starts_a_second: float
+    attempts_a_day: int = 3
+    silent_days: int = 3
+    people_a_day: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken law, by its number in the design, and what shows it."""
+
+    law: int
+    what: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """What there is to judge by. Calls are the journal's entries, the rest raw documents; `now` is the present."""
+
+    now: datetime
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    slots: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+    def by_id(self, name: str) -> dict[str, dict[str, Any]]:
+        """One of the lists above by `_id`."""
+        return {document["_id"]: document for document in getattr(self, name)}
+
+
+def collect(journal: Mapping[str, Any], database: Database[dict[str, Any]], now: datetime) -> Evidence:
+    """Reads everything. `database` has the collection names that stand in the settings by default."""
+
+    def everything(name: str) -> list[dict[str, Any]]:
+        return list(database[name].find())
+
+    return Evidence(
+        now=now,
+        calls=list(journal["calls"]),
+        batches=everything("batches"),
+        jobs=everything("call_jobs"),
+        attempts=everything("call_logs"),
+        people=everything("people"),
+        slots=everything("slots"),
+        rejected=everything("rejected_rows"),
+    )
+
+
+def violations(evidence: Evidence, limits: Limits, *, quiet: bool = True) -> list[Violation]:
+    """Every violation found. `quiet` says that no call is live and no message under way: nothing may be held then."""
+    found = [
+        violation for law, check in CHECKS for violation in (Violation(law, what) for what in check(evidence, limits))
+    ]
+    if quiet:
+        found += [Violation(7, what) for what in _held(evidence)]
+    return found
+
+
+def _one_call_an_attempt(evidence: Evidence, _: Limits) -> Iterator[str]:
+    attempts = evidence.by_id("attempts")
+    by_attempt: dict[str, list[str]] = defaultdict(list)
+    for call in evidence.calls:
+        by_attempt[_attempt_of(call)].append(call["call_id"])
+    for attempt_id, calls in by_attempt.items():
+        attempt = attempts.get(attempt_id)
+        if len(calls) > 1:
+            yield f"attempt {attempt_id} became {len(calls)} calls"
+        if attempt is None:
+            yield f"call {calls[0]} belongs to no attempt"
+        elif attempt["state"] in NO_CALL_HAPPENED:
+            yield f"attempt {attempt_id} is {attempt['state']}, but call {calls[0]} happened"
+        elif attempt.get("call_id") not in (None, *calls):
+            yield f"attempt {attempt_id} holds the id of another call"
+    for attempt in evidence.attempts:
+        if attempt.get("call_id") and attempt["_id"] not in by_attempt:
+            yield f"attempt {attempt['_id']} holds the id of a call that never happened"
+
+
+def _nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
+    batches = evidence.by_id("batches")
+    for job in evidence.jobs:
+        status, reason, batch = job["status"], job.get("reason"), batches.get(job["batch_id"])
+        if batch is None:
+            yield f"job {job['_id']} belongs to no batch"
+        elif status in (*FINAL, "suspended") and not reason:
+            yield f"job {job['_id']} is {status} without a reason"
+        elif status in FINAL and job.get("next_attempt_at") is not None:
+            yield f"job {job['_id']} is {status} and has a next time"
+        elif status == "pending":
+            yield from _waits(evidence, job, batch)
+    waiting = {job["batch_id"] for job in evidence.jobs if job["status"] not in FINAL}
+    for batch in evidence.batches:
+        if batch["status"] in ("completed", "cancelled") and batch["_id"] in waiting:
+            yield f"batch {batch['_id']} is {batch['status']} with a contact that is not"
+        if batch["status"] in ("received", "loading", "refused") and any(
+            job["batch_id"] == batch["_id"] and job.get("attempts") for job in evidence.jobs
+        ):
+            yield f"batch {batch['_id']} is {batch['status']} and was dialled"
+
+
+def _waits(evidence: Evidence, job: Document, batch: Document) -> Iterator[str]:
+    due = job.get("next_attempt_at")
+    if due is None:
+        yield f"job {job['_id']} waits without a time"
+    elif not job.get("admitted") and batch["pacing"] == "continuous":
+        yield f"job {job['_id']} waits for a wave in a batch that has none"
+    elif batch["status"] == "running" and job.get("admitted") and _open_time(job, batch, due, evidence.now):
+        yield f"job {job['_id']} was due at {due} and is forgotten"
+    elif batch["status"] == "running" and due < evidence.now - timedelta(days=6):
+        yield f"job {job['_id']} waits for a wave since {due}"
+
+
+def _open_time(job: Document, batch: Document, since: datetime, now: datetime) -> bool:
+    """Whether more open time has passed than a due contact ever waits."""
+    step, passed, at = timedelta(minutes=15), timedelta(0), since
+    while at < now and passed <= FORGOTTEN_AFTER:
+        passed += step if why_closed(batch["policy"], job["time_zone"], job["country"], at) is None else timedelta(0)
+        at += step
+    return passed > FORGOTTEN_AFTER
+
+
+def _day_cap(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    jobs = evidence.by_id("jobs")
+    calls: Counter[tuple[str, date]] = Counter()
+    for call in _rung(evidence):
+        job = jobs[_job_of(call)]
+        calls[job["person_id"], _local(call, job).date()] += 1
+    for (person, day), count in calls.items():
+        if count > limits.attempts_a_day:
+            yield f"person {person} was called {count} times on {day}"
+
+
+def _silence_excludes(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    jobs = evidence.by_id("jobs")
+    days: dict[str, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for call in _rung(evidence):
+        job = jobs[_job_of(call)]
+        silent: list[date] = []
+        for day, ends in sorted(days[job["person_id"]].items()):
+            if "talked" in ends:
+                silent = []
+            elif "silent" in ends:
+                silent.append(day)
+        today = _local(call, job).date()
+        before = [day for day in silent if day < today]
+        if len(before) >= limits.silent_days:
+            yield f"person {job['person_id']} was called on {today} after silence on {before}"
+        days[job["person_id"]][today].append(_heard(call))
+
+
+def _heard(call: Document) -> str:
+    reason = call["disconnection_reason"]
+    if reason in SILENT or call["outcome"] == "voicemail_found_later":
+        return "silent"
+    return "talked" if reason in TALKED else "neither"
+
+
+def _only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
+    jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
+    gone: set[str] = set()
+    for call in _in_order(evidence):
+        job = jobs[_job_of(call)]
+        batch = batches[job["batch_id"]]
+        at = _instant(call)
+        closed = why_closed(batch["policy"], job["time_zone"], job["country"], at)
+        if closed:
+            yield f"job {job['_id']} was called {closed}"
+        if not _was_running(batch, at):
+            yield f"job {job['_id']} was called at {at} while its batch was not running"
+        if job["person_id"] in gone:
+            yield f"person {job['person_id']} was called after asking not to be"
+        if call["disconnection_reason"] == "user_requested_dnc":
+            gone.add(job["person_id"])
+
+
+def why_closed(policy: str, zone: str, country: str, at: datetime) -> str | None:
+    """None where the door of the policy is open at the instant by the wall clock of the place, else why not."""
+    door, local = DOORS[policy], at.astimezone(ZoneInfo(zone))
+    if local.weekday() not in door.weekdays:
+        return f"on a {local:%A}, {local}"
+    if not door.holidays and local.date() in _holidays(country, local.year):
+        return f"on a public holiday, {local}"
+    if not door.opens <= local.hour < door.closes:
+        return f"at {local}"
+    return None
+
+
+@lru_cache(maxsize=16)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
+def _was_running(batch: Document, at: datetime) -> bool:
+    """By the batch's own history: the state that the last change before the instant left it in."""
+    changes = [change["status"] for change in batch.get("history", []) if change["at"] < at]
+    return batch.get("loaded_at", at) <= at and (not changes or changes[-1] == "running")
+
+
+def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    calls = [call for call in _in_order(evidence) if call["dialled"]]
+    marks = sorted(
+        [(call["live_from_ms"], 1) for call in calls]
+        + [(call["live_until_ms"], -1) for call in calls if call["live_until_ms"] is not None]
+    )  # an end before a start of the same instant
+    live = highest = 0
+    for _, step in marks:
+        live += step
+        highest = max(highest, live)
+    if highest > limits.concurrency:
+        yield f"{highest} calls were live at once, {limits.concurrency} are allowed"
+    starts = [call["accepted_ms"] for call in calls]
+    gap_ms = int(1000 / limits.starts_a_second)
+    for earlier, later in zip(starts, starts[1:], strict=False):
+        if later - earlier < gap_ms:
+            yield f"two calls started {later - earlier} ms apart, {gap_ms} is the least"
+
+
+def _counters_agree(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """What the caps are counted with: no attempt is spent twice by a repeated `finish`, none is forgotten.
+
+    An attempt whose call never happened may be counted or not: nobody's telephone rang.
+    """
+    spent: Counter[object] = Counter()
+    rang: Counter[object] = Counter()
+    for attempt in evidence.attempts:
+        if attempt["state"] == "finished" and attempt.get("counted"):
+            for counted in (attempt["job_id"], (attempt["person_id"], attempt["local_on"])):
+                spent[counted] += 1
+                rang[counted] += bool(attempt.get("call_id"))
+    for job in evidence.jobs:
+        least, most = rang[job["_id"]], spent[job["_id"]]
+        if job["status"] != "in_progress" and not job.get("resets") and not least <= job["attempts"] <= most:
+            yield f"job {job['_id']} counts {job['attempts']} attempts, {most} were made"
+    for person in evidence.people:
+        least, most = (counter[person["_id"], person["day_on"]] for counter in (rang, spent))
+        if person.get("live_attempt_id") is None and not least <= person["attempts_today"] <= most:
+            yield f"person {person['_id']} counts {person['attempts_today']} attempts that day, {most} were made"
+
+
+def _one_call_a_person_at_once(evidence: Evidence, _: Limits) -> Iterator[str]:
+    jobs = evidence.by_id("jobs")
+    until: dict[str, int] = {}
+    for call in _rung(evidence):
+        person = jobs[_job_of(call)]["person_id"]
+        if call["accepted_ms"] < until.get(person, 0):
+            yield f"person {person} was called while another call to it was live"
+        ends = call["live_until_ms"]
+        until[person] = max(until.get(person, 0), ends if ends is not None else 0)
+
+
+def _people_a_day(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
+    people: dict[tuple[str, date], set[str]] = defaultdict(set)
+    for call in _rung(evidence):
+        job = jobs[_job_of(call)]
+        batch = batches[job["batch_id"]]
+        if batch["pacing"] == "waves":
+            day = _instant(call).astimezone(ZoneInfo(batch["time_zone"])).date()
+            people[batch["_id"], day].add(job["person_id"])
+    for (batch_id, day), called in people.items():
+        if len(called) > limits.people_a_day:
+            yield f"batch {batch_id} called {len(called)} people on {day}"
+
+
+def _rows_are_accounted_for(evidence: Evidence, _: Limits) -> Iterator[str]:
+    jobs: Counter[str] = Counter(job["batch_id"] for job in evidence.jobs)
+    rejected: Counter[str] = Counter(row["batch_id"] for row in evidence.rejected)
+    for row in evidence.rejected:
+        if not row.get("row") or not row.get("reason_code"):
+            yield f"a rejected row of batch {row['batch_id']} lacks its number or its reason"
+    for batch in evidence.batches:
+        counts = batch.get("counts")
+        if counts is None:
+            if batch["status"] == "refused" and (jobs[batch["_id"]] or rejected[batch["_id"]]):
+                yield f"batch {batch['_id']} was refused and left something"
+            continue
+        parts = sum(counts[name] for name in ("accepted", "merged", "duplicate", "rejected"))
+        if counts["rows"] != parts:
+            yield f"batch {batch['_id']}: {counts['rows']} rows were read, {parts} are accounted for"
+        if (jobs[batch["_id"]], rejected[batch["_id"]]) != (counts["contacts"], counts["rejected"]):
+            yield f"batch {batch['_id']} has {jobs[batch['_id']]} jobs and {rejected[batch['_id']]} rejected rows"
+
+
+def _held(evidence: Evidence) -> Iterator[str]:
+    """What may only be held while something is live."""
+    for slot in evidence.slots:
+        if slot["attempt_id"] is not None:
+            yield f"slot {slot['_id']} is held by {slot['attempt_id']}"
+    for person in evidence.people:
+        if person.get("live_attempt_id") is not None:
+            yield f"the turn of {person['_id']} is held by {person['live_attempt_id']}"
+    for job in evidence.jobs:
+        if job["status"] == "in_progress" or job.get("attempt_id") is not None:
+            yield f"job {job['_id']} is {job['status']} and held by {job.get('attempt_id')}"
+    for attempt in evidence.attempts:
+        if attempt["state"] in OPEN_ATTEMPT:
+            yield f"attempt {attempt['_id']} is {attempt['state']}"
+
+
+CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
+    (1, _one_call_an_attempt),
+    (2, _nobody_is_lost),
+    (3, _day_cap),
+    (3, _counters_agree),
+    (3, _one_call_a_person_at_once),
+    (4, _silence_excludes),
+    (5, _only_when_allowed),
+    (5, _people_a_day),
+    (6, _limits_hold),
+    (9, _rows_are_accounted_for),
+)
+
+
+class FinalStates:
+    """Law 10 needs to look again and again: a final state is left only by a reset, which is recorded."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self._seen: dict[str, tuple[str, int]] = {}
+
+    def look(self, jobs: Sequence[Document]) -> None:
+        """Compares with the look before."""
+        for job in jobs:
+            resets = len(job.get("resets", ()))
+            status, before = self._seen.get(job["_id"], (job["status"], resets))
+            if status in FINAL and job["status"] != status and resets == before:
+                self.violations.append(Violation(10, f"job {job['_id']} went from {status} to {job['status']}"))
+            self._seen[job["_id"]] = (job["status"], resets)
+
+
+def _in_order(evidence: Evidence) -> list[dict[str, Any]]:
+    """The calls of the journal that belong to a job, as they were accepted."""
+    known = {job["_id"] for job in evidence.jobs}
+    calls = [call for call in evidence.calls if _job_of(call) in known]
+    return sorted(calls, key=lambda call: (call["accepted_ms"], call["sequence"]))
+
+
+def _rung(evidence: Evidence) -> list[dict[str, Any]]:
+    """Those that reached a telephone."""
+    calls = _in_order(evidence)
+    return [call for call in calls if call["dialled"] and call["disconnection_reason"] not in NOT_RUNG]
+
+
+def _attempt_of(call: Document) -> str:
+    return str((call["metadata"] or {}).get("attempt_id"))
+
+
+def _job_of(call: Document) -> str:
+    return str((call["metadata"] or {}).get("job_id"))
+
+
+def _instant(call: Document) -> datetime:
+    return datetime.fromtimestamp(call["accepted_ms"] / 1000, UTC)
+
+
+def _local(call: Document, job: Document) -> datetime:
+    return _instant(call).astimezone(ZoneInfo(job["time_zone"]))
