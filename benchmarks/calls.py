@@ -102,7 +102,7 @@ def count_writes() -> tuple[int, int, int]:
 def fill(context: Any, batch_id: str, count: int) -> None:
     """A running batch of `count` contacts that are due now."""
     from speechai.core.model import Job, JobStatus
-    from speechai.store import jobs, people
+    from speechai.store import jobs
     from speechai.store.indexes import create_indexes
 
     create_indexes(context.store)
@@ -121,7 +121,6 @@ def fill(context: Any, batch_id: str, count: int) -> None:
         )
         for n in range(count)
     ]
-    people.remember(context.store, [(job.person_id, None, (job.to_number,)) for job in new])
     jobs.insert_jobs(context.store, new)
     context.store.batches.insert_one(
         {

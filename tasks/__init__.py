@@ -4,7 +4,7 @@ From a Python shell:
 
     >>> from tasks import enqueue_batch, place_call, poll_call, finish, dispatch_due, open_wave, sweep
     >>> help(place_call)
-    >>> place_call.delay("20261122-4f1a9c-00001")
+    >>> place_call.delay("20261122-4f1a9c-8c1b02f64d0a97e3")
 
 Tasks are thin: ids come in, one operation is called, and what it returns is sent on as further messages. MongoDB holds
 the truth; any of these messages may come late, twice or never.

@@ -11,7 +11,7 @@ from tasks.app import app, context, send
 def place_call(job_id: str, ticket: int | None = None) -> None:
     """Dial one contact's next phone, if its rules allow it now, and start following the call.
 
-    job_id: the job, as `speechai batch ID` lists them, e.g. "20261122-4f1a9c-00001".
+    job_id: the job, as `speechai batch ID` lists them, e.g. "20261122-4f1a9c-8c1b02f64d0a97e3".
     ticket: the number under which the job was handed out; a message with another number is stale and does nothing.
         Leave it away to dial a job by hand: it is then handed out here, if it waits.
 

@@ -38,6 +38,8 @@ class NextStep:
     counts_as_attempt: bool = True
     retire_phone: bool = False
     pause_batch: bool = False
+    keeps_its_place: bool = False
+    """The job waits for a free line, not for the next wave of its batch."""
     do_not_call: bool = False
 
 
@@ -67,7 +69,8 @@ def after_call(
     """The job's next step after an attempt on `phone` that ended as `row` at `now` (aware UTC).
 
     `job.attempts` is the count before this attempt. The user's rules: done on success; busy or no answer 60 minutes;
-    other failures 30; no phone left, failed. In a wave batch the time rounds up to the next wave.
+    other failures 30; no phone left, failed. In a wave batch the time rounds up to the next wave, except where only a
+    line was missing.
     """
     words = f"{row.outcome} ({row.reason})"
     if success:
@@ -97,12 +100,14 @@ def after_call(
             counts_as_attempt=row.attempt,
             retire_phone=True,
         )
+    earliest, momentary = now + _delay(row.retry, delays), row.retry is Retry.LATER
     return NextStep(
         status=JobStatus.PENDING,
         reason=words,
-        next_attempt_at=retry_at(batch, policy, now + _delay(row.retry, delays)),
+        next_attempt_at=earliest if momentary else retry_at(batch, policy, earliest),
         counts_as_attempt=row.attempt,
         retire_phone=retire,
+        keeps_its_place=momentary,
     )
 
 

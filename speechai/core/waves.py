@@ -65,3 +65,11 @@ def planned_waves(policy: Policy, zone: ZoneInfo, country: str, now: datetime) -
         if ahead:
             for _ in range(policy.people_a_day):
                 yield ahead[0]
+
+
+def most_attempts(max_tries: int, policy: Policy) -> int:
+    """How many attempts a contact of a wave batch may have: at least those of all the days until silence excludes it.
+
+    MAX_TRIES alone would end a contact with the three waves of its first day, and the next day would not carry on.
+    """
+    return max(max_tries, policy.attempts_a_day * policy.silent_days)

@@ -75,20 +75,21 @@ def _take_what_it_needs(
     allowed: Allowed,
     now: datetime,
 ) -> Allowed | Denied:
-    """The person's turn, a slot, a start: each by one conditional write; what was taken is in the database."""
+    """A slot, the person's turn, a start: each by one conditional write; what was taken is in the database."""
     store, settings = context.store, context.settings
     today = now.astimezone(ZoneInfo(job.time_zone)).date()
-    turn = people.take_turn(store, job.person_id, attempt_id, job.id, today=today, cap=policy.attempts_a_day, now=now)
+    soon = now + timedelta(seconds=settings.dispatch_interval_seconds)
+    # The slot first: it names attempt and job, so that the sweep finds a dead worker's slot and with it the turn.
+    if not capacity.take_slot(store, attempt_id, job.id, settings.retell_concurrency):
+        return Denied(
+            code=Denial.NO_CAPACITY, reason=f"{settings.retell_concurrency} calls are live: the limit", next_at=soon
+        )
+    turn = people.take_turn(store, job.person_id, attempt_id, today=today, cap=policy.attempts_a_day, now=now)
     if turn is Turn.CAPPED:
         return day_cap(policy, job, now)
     if turn is Turn.BUSY:
         return Denied(
             code=Denial.PERSON_BUSY, reason="another call to the same person is live", next_at=now + PERSON_BUSY_WAIT
-        )
-    soon = now + timedelta(seconds=settings.dispatch_interval_seconds)
-    if not capacity.take_slot(store, attempt_id, job.id, settings.retell_concurrency):
-        return Denied(
-            code=Denial.NO_CAPACITY, reason=f"{settings.retell_concurrency} calls are live: the limit", next_at=soon
         )
     start = capacity.reserve_start(
         store, now=now, per_second=settings.retell_calls_per_second, longest_wait=LONGEST_PACE_WAIT
@@ -223,8 +224,8 @@ def _put_back(
 
 
 def _release(context: Context, job: Job, attempt_id: str) -> None:
-    capacity.release_slot(context.store, attempt_id)
     people.give_turn_back(context.store, job.person_id, attempt_id)
+    capacity.release_slot(context.store, attempt_id)
 
 
 def _from_number(context: Context, person_id: str) -> str:

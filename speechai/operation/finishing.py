@@ -36,6 +36,7 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     job, batch = jobs.get_job(store, attempt.job_id), batches.get_batch(store, attempt.batch_id)
     now = context.clock()
     if job is None or batch is None:  # somebody deleted them by hand while the call was live
+        people.give_turn_back(store, attempt.person_id, attempt.id)
         capacity.release_slot(store, attempt.id)
         attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "outcome": "unknown"})
         return []
@@ -115,7 +116,7 @@ def apply_step(
         attempt.id,
         step,
         phone=attempt.to_number,
-        admitted=batch.pacing is Pacing.CONTINUOUS,
+        admitted=batch.pacing is Pacing.CONTINUOUS or step.keeps_its_place,
         result=result,
         now=now,
     )

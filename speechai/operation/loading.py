@@ -1,6 +1,6 @@
 """A file of contacts becomes a batch of jobs: sent by the operator's side, loaded by a worker, whole or not at all.
 
-`submit` stores the file and the batch that is to be; `load_batch` reads it, writes people, jobs and rejected rows, and
+`submit` stores the file and the batch that is to be; `load_batch` reads it, writes jobs and rejected rows, and
 opens the batch with one last write. A load that died is taken over by another worker and gives the same jobs, since
 their ids follow from the order in the file.
 """
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
@@ -20,15 +21,17 @@ from uuid import uuid4
 import structlog
 
 from speechai.catalogue.places import place_of
+from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.model import Batch, Job, JobStatus, Pacing
-from speechai.core.waves import planned_waves
+from speechai.core.waves import most_attempts, planned_waves
 from speechai.errors import InputError, NotFound, UsageError
 from speechai.operation.context import Context
 from speechai.operation.ingest import Contact, Ingested, IngestSpec, Limits, Meaning, Progress, file_sha256, ingest_file
+from speechai.operation.ingest.amounts import major_units
 from speechai.operation.nudges import DispatchDue, LoadBatch, Nudges
 from speechai.operation.waves import open_due_waves
-from speechai.store import batches, jobs, people
+from speechai.store import batches, jobs
 from speechai.store.connection import Document
 
 log = structlog.get_logger(__name__)
@@ -169,13 +172,13 @@ def _load(context: Context, document: Document, owner: str) -> bool:
 
 
 def _write(context: Context, batch: Batch, ingested: Ingested, report: _Lease) -> None:
-    """People, jobs and rejected rows, in chunks. Written again by a takeover, they are the same."""
-    waves = planned_waves(context.policy(batch.policy), batch.zone, batch.country, context.clock())
+    """Jobs and rejected rows, in chunks. Written again by a takeover, they are the same."""
+    policy = context.policy(batch.policy)
+    waves = planned_waves(policy, batch.zone, batch.country, context.clock())
     contacts = enumerate(ingested.contacts())
     written = 0
     for chunk in _chunks(contacts, CHUNK):
-        new = [_job(context, batch, position, contact, waves) for position, contact in chunk]
-        people.remember(context.store, [(job.person_id, job.rut, (job.to_number, *job.try_phones)) for job in new])
+        new = [_job(context, batch, policy, position, contact, waves) for position, contact in chunk]
         jobs.insert_jobs(context.store, new)
         written += len(new)
         report(Progress(phase="writing", rows=written, total=ingested.counts.contacts))
@@ -184,14 +187,18 @@ def _write(context: Context, batch: Batch, ingested: Ingested, report: _Lease) -
         report(Progress(phase="writing", rows=written, total=ingested.counts.contacts))
 
 
-def _job(context: Context, batch: Batch, position: int, contact: Contact, waves: Iterator[datetime]) -> Job:
+def _job(
+    context: Context, batch: Batch, policy: Policy, position: int, contact: Contact, waves: Iterator[datetime]
+) -> Job:
     place = place_of(contact.phones[0], city=contact.city)
     in_waves = batch.pacing is Pacing.WAVES
+    person_id = f"{batch.country}:{contact.national_id}" if contact.national_id else f"tel:{contact.phones[0]}"
     return Job(
-        id=f"{batch.id}-{position + 1:05d}",
+        # Made of batch and person: one job for each of them, whoever loads the list and how often.
+        id=f"{batch.id}-{blake2b(person_id.encode(), digest_size=8).hexdigest()}",
         batch_id=batch.id,
         account_id=batch.account_id,
-        person_id=f"{batch.country}:{contact.national_id}" if contact.national_id else f"tel:{contact.phones[0]}",
+        person_id=person_id,
         use_case=batch.use_case,
         # An unknown place is refused, with the reason kept (law 5).
         status=JobStatus.PENDING if place else JobStatus.SUSPENDED,
@@ -200,7 +207,7 @@ def _job(context: Context, batch: Batch, position: int, contact: Contact, waves:
         rut=contact.national_id,
         to_number=contact.phones[0],
         try_phones=contact.phones[1:],
-        max_attempts=context.settings.max_tries,
+        max_attempts=most_attempts(context.settings.max_tries, policy) if in_waves else context.settings.max_tries,
         position=position,
         next_attempt_at=next(waves) if in_waves else context.clock(),
         admitted=not in_waves,
@@ -215,7 +222,7 @@ def _variables(contact: Contact) -> dict[str, str]:
     facts: dict[str, object] = {
         "nombre": contact.name,
         "rut": contact.national_id,
-        "monto": contact.amount_minor,
+        "monto": None if contact.amount_minor is None else major_units(contact.amount_minor, contact.currency),
         "moneda": contact.currency if contact.amount_minor is not None else None,
         "titulos": contact.titles,
         "fecha_vencimiento": contact.due_on,

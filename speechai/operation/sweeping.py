@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from speechai.core.model import AttemptState, BatchStatus, JobStatus, Pacing
+from speechai.core.model import AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
 from speechai.operation.context import Context
 from speechai.operation.nudges import LoadBatch, Nudges, PollCall
 from speechai.operation.waves import open_due_waves
@@ -35,44 +35,48 @@ def sweep(context: Context) -> Nudges:
 
 def _take_back_dead_claims(context: Context) -> None:
     """Jobs whose worker died before it sent anything wait again; their slot and turn are released below."""
-    now = context.clock()
-    for job in jobs.claims_that_ran_out(context.store, now, LIMIT):
-        if job.attempt_id is None:
-            continue
-        batch = batches.get_batch(context.store, job.batch_id)
-        if jobs.give_back(
-            context.store,
-            job.id,
-            job.attempt_id,
-            status=JobStatus.PENDING,
-            next_attempt_at=now,
-            admitted=batch is None or batch.pacing is Pacing.CONTINUOUS or job.admitted,
-            reason="its worker died before the call was sent",
-            now=now,
-        ):
-            attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {})
-            log.warning("a dead worker's job was taken back", action="sweep", job_id=job.id)
+    store, now = context.store, context.clock()
+    alive = batches.batches_in(store, BatchStatus.RUNNING, BatchStatus.PAUSED)
+    cancelled = [batches.get_batch(store, batch_id) for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW)]
+    for batch in [*alive, *filter(None, cancelled)]:
+        for job in jobs.claims_that_ran_out(store, batch.id, now, LIMIT):
+            _take_back(context, batch, job)
+
+
+def _take_back(context: Context, batch: Batch, job: Job) -> None:
+    if job.attempt_id is not None and jobs.give_back(
+        context.store,
+        job.id,
+        job.attempt_id,
+        status=JobStatus.PENDING,
+        next_attempt_at=context.clock(),
+        admitted=batch.pacing is Pacing.CONTINUOUS or job.admitted,
+        reason="its worker died before the call was sent",
+        now=context.clock(),
+    ):
+        attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {})
+        log.warning("a dead worker's job was taken back", action="sweep", job_id=job.id)
 
 
 def _release_what_leaked(context: Context) -> None:
-    """Slots and turns whose attempt is closed, or was never recorded by a claim that is over."""
+    """Slots, and the turns taken with them, whose attempt is closed or was never recorded by a claim that is over."""
     store = context.store
     for attempt_id, job_id in capacity.held_slots(store):
-        if not _is_in_use(context, attempt_id, job_id) and capacity.release_slot(store, attempt_id):
+        job = jobs.get_job(store, job_id)
+        if _is_in_use(context, attempt_id, job):
+            continue
+        if job is not None:
+            people.give_turn_back(store, job.person_id, attempt_id)
+        if capacity.release_slot(store, attempt_id):
             log.warning("a leaked slot was released", action="sweep", job_id=job_id, attempt_id=attempt_id)
-    for person_id, attempt_id, job_id in people.held_turns(store):
-        if not _is_in_use(context, attempt_id, job_id):
-            people.give_turn_back(store, person_id, attempt_id)
-            log.warning("a leaked turn was given back", action="sweep", job_id=job_id, attempt_id=attempt_id)
 
 
-def _is_in_use(context: Context, attempt_id: str, job_id: str) -> bool:
+def _is_in_use(context: Context, attempt_id: str, job: Job | None) -> bool:
     """True while the claim under this id lasts, or its call is open.
 
-    The job is read first: a claim is made before anything is taken and an attempt's id is never used again, so a job
+    The job was read first: a claim is made before anything is taken and an attempt's id is never used again, so a job
     that has let go of it will not come back to it.
     """
-    job = jobs.get_job(context.store, job_id)
     if job is not None and job.attempt_id == attempt_id:
         return True
     attempt = attempts.get_attempt(context.store, attempt_id)

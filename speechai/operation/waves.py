@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import structlog
 
-from speechai.catalogue.policies import get_policy
 from speechai.core.model import Batch, BatchStatus, Pacing
 from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave
 from speechai.operation.context import Context
@@ -28,13 +27,12 @@ def open_due_waves(context: Context) -> Nudges:
 
 
 def _open_wave_of(context: Context, batch: Batch) -> bool:
-    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
+    store, now, policy = context.store, context.clock(), context.policy(batch.policy)
     due = due_wave(policy, batch, now)
     if due is None or waves.is_complete(store, batch.id, due.day, due.wave):
         return False
     for missed in due.missed:
         waves.pass_over(store, batch.id, due.day, missed, now)
-    waves.start_opening(store, batch.id, due.day, due.wave, now)
     admitted = _admit(context, batch, due)
     waves.complete_opening(store, batch.id, due.day, due.wave, admitted=admitted)
     log.info("a wave was opened", action="open_wave", batch_id=batch.id, day=str(due.day), admitted=admitted)
@@ -42,12 +40,15 @@ def _open_wave_of(context: Context, batch: Batch) -> bool:
 
 
 def _admit(context: Context, batch: Batch, due: DueWave) -> int:
-    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
+    store, now, policy = context.store, context.clock(), context.policy(batch.policy)
     waiting = jobs.waiting_for_a_wave(store, batch.id, now)
-    cohort = jobs.admitted_on(store, batch.id, due.day)
-    chosen, left = choose_cohort(waiting, cohort, policy.people_a_day)
-    until = next_day_wave(policy, batch, due.day)
+    chosen, _ = choose_cohort(waiting, waves.cohort(store, batch.id, due.day), policy.people_a_day)
+    admitted = waves.start_opening(store, batch.id, due.day, due.wave, chosen=chosen, now=now)
     jobs.postpone(
-        store, batch.id, left, until=until, reason=f"the day's {policy.people_a_day} people are chosen already"
+        store,
+        batch.id,
+        {job.id for job in waiting}.difference(admitted),
+        until=next_day_wave(policy, batch, due.day),
+        reason=f"the day's {policy.people_a_day} people are chosen already",
     )
-    return jobs.admit(store, batch.id, chosen, day=due.day, now=now)
+    return jobs.admit(store, batch.id, admitted, day=due.day, now=now)

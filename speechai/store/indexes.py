@@ -19,12 +19,10 @@ def _index(*fields: str, name: str, **options: Any) -> IndexModel:
 
 INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
     "jobs": (
-        # dispatch_due and open_wave: a range at the end of three equalities, so the cost follows what is due, not
-        # what waits.
+        # dispatch_due, open_wave and the sweep: a range at the end of three equalities, so the cost follows what is
+        # due, not what waits. It is the only one on jobs: each further index costs a load as much as the documents.
+        # That a batch has one job a person is kept by the job's id, which is made of both.
         _index("batch_id", "status", "admitted", "next_attempt_at", name="due"),
-        _index("batch_id", "admitted_on", name="admitted_on_day"),
-        _index("status", "reserved_until", name="claims_that_ran_out"),
-        _index("batch_id", "person_id", name="one_job_a_person", unique=True),
     ),
     "attempts": (
         _index("state", "next_poll_at", name="waits_whose_message_was_lost"),
@@ -40,8 +38,7 @@ INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
             "file_key", name="one_batch_a_file", unique=True, partialFilterExpression={"file_key": {"$exists": True}}
         ),
     ),
-    "waves": (_index("batch_id", name="waves_of_a_batch"),),
-    "people": (_index("live_attempt_id", name="live_turns"),),
+    "waves": (_index("batch_id", "day", name="waves_of_a_day"),),
     "slots": (_index("attempt_id", "number", name="free_slots"),),
     "rejected": (_index("batch_id", "row", name="rejected_rows_of_a_batch"),),
 }

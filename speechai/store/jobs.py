@@ -36,14 +36,18 @@ def insert_missing(collection: Documents, documents: Sequence[Document]) -> list
         collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
         faults = error.details["writeErrors"]
-        if any(fault["code"] != DUPLICATE_KEY for fault in faults):
-            raise
+        codes = {fault["code"] for fault in faults}
         known = [documents[fault["index"]]["_id"] for fault in faults]
         # The index named in a fault does not tell: of two that refuse a document, the servers name different ones.
-        if collection.count_documents({"_id": {"$in": known}}) < len(set(known)):
-            raise
+        if codes != {DUPLICATE_KEY} or collection.count_documents({"_id": {"$in": known}}) < len(set(known)):
+            # Its own text holds whole documents, names and phones included.
+            raise WriteFault(f"MongoDB refused {len(faults)} documents of {collection.name}: codes {codes}") from None
         return known
     return []
+
+
+class WriteFault(Exception):
+    """Documents that MongoDB refused for another reason than being there already."""
 
 
 def get_job(store: Store, job_id: str) -> Job | None:
@@ -89,6 +93,7 @@ def claim(store: Store, job_id: str, *, ticket: int, attempt_id: str, worker_id:
                 "attempt_id": attempt_id,
                 "worker_id": worker_id,
                 "reserved_until": until,
+                "next_attempt_at": until,  # where the sweep looks, by index `due`
             },
             "$inc": {"ticket": 1},
         },
@@ -109,6 +114,7 @@ def pass_the_point_of_no_return(store: Store, job_id: str, attempt_id: str, phon
             "$set": {
                 "phase": Phase.PLACING,
                 "reserved_until": None,  # from here the attempt's own record is what the sweep watches
+                "next_attempt_at": None,
                 "last_phone_tried": phone,
                 "is_calling": True,
             }
@@ -189,10 +195,21 @@ def take_step(
 _LET_GO = {"attempt_id": None, "phase": None, "worker_id": None, "reserved_until": None, "is_calling": False}
 
 
-def claims_that_ran_out(store: Store, now: datetime, limit: int) -> list[Job]:
-    """Claimed jobs whose lease is over: their worker died before it sent anything. Index `claims_that_ran_out`."""
-    cursor = store.jobs.find({"status": JobStatus.IN_PROGRESS, "reserved_until": {"$lte": now}}, limit=limit)
-    return [job_from(document) for document in cursor]
+def claims_that_ran_out(store: Store, batch_id: str, now: datetime, limit: int) -> list[Job]:
+    """Claimed jobs of a batch whose lease is over: their worker died before it sent anything. Index `due`."""
+    found: list[Job] = []
+    for admitted in (True, False):  # False: a contact of a wave batch that was dialled by hand
+        cursor = store.jobs.find(
+            {
+                "batch_id": batch_id,
+                "status": JobStatus.IN_PROGRESS,
+                "admitted": admitted,
+                "next_attempt_at": {"$lte": now},
+            },
+            limit=limit,
+        )
+        found += [job_from(document) for document in cursor]
+    return found[:limit]
 
 
 def waiting_for_a_wave(store: Store, batch_id: str, now: datetime) -> list[Job]:
@@ -201,12 +218,6 @@ def waiting_for_a_wave(store: Store, batch_id: str, now: datetime) -> list[Job]:
         {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "next_attempt_at": {"$lte": now}}
     )
     return [job_from(document) for document in cursor]
-
-
-def admitted_on(store: Store, batch_id: str, day: date) -> set[str]:
-    """Ids of the jobs that belong to the day's cohort. Index `admitted_on_day`."""
-    cursor = store.jobs.find({"batch_id": batch_id, "admitted_on": day.isoformat()}, {"_id": 1})
-    return {document["_id"] for document in cursor}
 
 
 def admit(store: Store, batch_id: str, job_ids: Iterable[str], *, day: date, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Sequence
 from datetime import date, datetime, time
 
 from pymongo.errors import DuplicateKeyError
@@ -21,19 +21,36 @@ def is_complete(store: Store, batch_id: str, day: date, wave: time) -> bool:
     return document is not None and document["state"] != "opening"
 
 
-def start_opening(store: Store, batch_id: str, day: date, wave: time, now: datetime) -> None:
-    """Records that the wave is being opened; a second call leaves the first record as it is."""
-    with contextlib.suppress(DuplicateKeyError):
+def cohort(store: Store, batch_id: str, day: date) -> set[str]:
+    """Ids of the jobs that waves of the local `day` have chosen so far. Index `waves_of_a_day`."""
+    found = store.waves.find({"batch_id": batch_id, "day": day.isoformat()}, {"chosen": 1})
+    return {job_id for document in found for job_id in document["chosen"]}
+
+
+def start_opening(
+    store: Store, batch_id: str, day: date, wave: time, *, chosen: Sequence[str], now: datetime
+) -> list[str]:
+    """Records the wave and whom it admits, before anybody is admitted; returns whom it admits.
+
+    That is `chosen`, or what an earlier call recorded: an opening that died is finished with its own choice.
+    """
+    key = wave_key(batch_id, day, wave)
+    try:
         store.waves.insert_one(
             {
-                "_id": wave_key(batch_id, day, wave),
+                "_id": key,
                 "batch_id": batch_id,
                 "day": day.isoformat(),
                 "wave": f"{wave:%H:%M}",
                 "state": "opening",
+                "chosen": list(chosen),
                 "opened_at": now,
             }
         )
+    except DuplicateKeyError:
+        recorded = store.waves.find_one({"_id": key}) or {"chosen": []}
+        return list(recorded["chosen"])
+    return list(chosen)
 
 
 def complete_opening(store: Store, batch_id: str, day: date, wave: time, *, admitted: int) -> bool:
@@ -46,7 +63,7 @@ def complete_opening(store: Store, batch_id: str, day: date, wave: time, *, admi
 
 def pass_over(store: Store, batch_id: str, day: date, wave: time, now: datetime) -> None:
     """Records a wave that was missed while nothing ran and that a later wave of the day replaces."""
-    start_opening(store, batch_id, day, wave, now)
+    start_opening(store, batch_id, day, wave, chosen=[], now=now)
     store.waves.update_one(
         {"_id": wave_key(batch_id, day, wave), "state": "opening"}, {"$set": {"state": "passed over"}}
     )

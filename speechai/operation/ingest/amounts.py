@@ -71,6 +71,11 @@ def read_amount(cell: Cell, *, currency: str) -> int | Reason | None:
     return int((value * 10 ** MINOR_DIGITS[currency]).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def major_units(minor: int, currency: str) -> str:
+    """An amount in minor units as people say it: 1234 CLP is "1234", 123456 ARS "1234.56"."""
+    return str(Decimal(minor).scaleb(-MINOR_DIGITS[currency]))
+
+
 def _read_text(cell: str) -> Decimal | Reason | None:
     if cell.isascii() and cell.isdigit():
         return Decimal(cell)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from speechai.core.model import AttemptState
 from speechai.operation.reports.figures import Kind, one_line, shown, usd
-from speechai.retell.costs import product_costs
 from speechai.operation.reports.tally import Share, Tally, micros_each
+from speechai.retell.costs import product_costs
 from tests.unit.reports.examples import group, talk
 
 
