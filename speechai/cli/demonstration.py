@@ -188,7 +188,13 @@ def _call_everybody(context: Context, crew: Crew, path: Path) -> tuple[str, Look
         if time.monotonic() > deadline:
             raise Unavailable(f"after {DEADLINE_SECONDS:g} s calls are still open; see the logs in {logs}")
 
-    return sent.batch_id, follow(context, sent.batch_id, between=watch_the_crew)
+    # Until the sweep has closed the batch too, so that the report is of a finished one.
+    return sent.batch_id, follow(
+        context,
+        sent.batch_id,
+        until=lambda seen: seen.is_stuck or (seen.is_over and seen.status == "completed"),
+        between=watch_the_crew,
+    )
 
 
 COMMANDS = (demo,)

@@ -39,7 +39,8 @@ class LoadProgress:
             self._bar.update(self._task, completed=rows, total=total)
         elif time.monotonic() - self._said_at >= LINE_SECONDS:
             self._said_at = time.monotonic()
-            note(f"{phase}: {rows} rows" + (f" of about {total}" if total else ""))
+            far = f": {rows} rows" + (f" of about {total}" if total else "") if rows else " ..."
+            note(f"{phase}{far}")
         self._phase = phase
 
 

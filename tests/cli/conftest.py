@@ -116,10 +116,12 @@ def served(
     mongo_client.drop_database(name)
 
 
+def nothing_more(_context: Context, _batch_id: str) -> None:
+    """What a loader does with a batch unless a test says otherwise."""
+
+
 @contextmanager
-def loader(
-    command: Command, then: Callable[[Context, str], object] = lambda _context, _batch_id: None
-) -> Iterator[None]:
+def loader(command: Command, then: Callable[[Context, str], object] = nothing_more) -> Iterator[None]:
     """A worker in a thread: loads every list that is received, and does `then` with its batch."""
     context, ended = command.context(), threading.Event()
     failures: list[BaseException] = []

@@ -118,7 +118,7 @@ def _processes_of(folder: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and str(folder) in " ".join(process.cmdline() + [process.cwd()]):
+            if process.pid != os.getpid() and str(folder) in " ".join([*process.cmdline(), process.cwd()]):
                 found.append(" ".join(process.cmdline()))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
