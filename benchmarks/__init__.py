@@ -1,1 +1,1 @@
-"""What SpeechAI's speed costs against a floor measured in the same run. `make bench`, or `python -m benchmarks NAME`."""
+"""What SpeechAI's speed costs against a floor measured in the same run: `make bench`, `python -m benchmarks NAME`."""

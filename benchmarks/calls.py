@@ -1,8 +1,8 @@
 """Calls completed a second through real broker, database, simulator and worker processes, against the floor.
 
-The floor (floor.py) does the same number of messages, HTTP requests and bare pymongo writes with bare Celery tasks in the
-same run; the writes of each step are counted on one real call first. Both are given all their work at the start, so what
-is measured is throughput, not latency.
+The floor (floor.py) does the same number of messages, HTTP requests and bare pymongo writes with bare Celery tasks in
+the same run; the writes of each step are counted on one real call first. Both are given all their work at the start, so
+what is measured is throughput, not latency.
 """
 
 from __future__ import annotations

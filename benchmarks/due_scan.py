@@ -1,7 +1,7 @@
 """What a due scan costs as the list behind it grows: 100 due jobs among 10,000, 100,000 and 1,000,000 waiting ones.
 
-Uses index `due` (batch_id, status, admitted, next_attempt_at): three equalities and a range, so that what waits is never
-looked at.
+Uses index `due` (batch_id, status, admitted, next_attempt_at): three equalities and a range, so that what waits is
+never looked at.
 """
 
 from __future__ import annotations
@@ -36,18 +36,22 @@ def main() -> None:
 def fill(store: object, batch_id: str, size: int, now: datetime) -> None:
     """`size` jobs that wait for tomorrow and DUE that are due, as bare documents with what the index needs."""
     jobs = store.jobs  # type: ignore[attr-defined]
+    due, later = now - timedelta(minutes=1), now + timedelta(days=1)
     for start in range(0, size, 10_000):
         jobs.insert_many(
             [
                 {
-                    "_id": f"{batch_id}-{number}", "batch_id": batch_id, "person_id": f"{batch_id}-{number}",
-                    "status": "pending", "admitted": True, "ticket": 0,
-                    "next_attempt_at": now - timedelta(minutes=1) if number < DUE else now + timedelta(days=1, seconds=number),
+                    "_id": f"{batch_id}-{number}",
+                    "batch_id": batch_id,
+                    "status": "pending",
+                    "admitted": True,
+                    "ticket": 0,
+                    "next_attempt_at": due if number < DUE else later + timedelta(seconds=number),
                 }
                 for number in range(start, min(start + 10_000, size))
             ],
             ordered=False,
-        )  # fmt: skip
+        )
 
 
 def scan_ms(store: object, batch_id: str, now: datetime) -> float:

@@ -1,5 +1,6 @@
-"""The floor of the calls benchmark: bare Celery tasks that send the same number of messages and HTTP requests and do the
-same number of bare pymongo writes as the product does for a call, and decide nothing.
+"""The floor of the calls benchmark: bare Celery tasks that decide nothing.
+
+They send the same number of messages and HTTP requests and do the same number of bare pymongo writes as the product.
 
 Run as a worker: `celery -A benchmarks.floor worker`. FLOOR_WRITES holds the writes of the three steps, e.g. "7,3,4".
 """

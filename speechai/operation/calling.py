@@ -84,7 +84,7 @@ def _take_what_it_needs(
         return Denied(
             code=Denial.NO_CAPACITY, reason=f"{settings.retell_concurrency} calls are live: the limit", next_at=soon
         )
-    turn = people.take_turn(store, job.person_id, attempt_id, today=today, cap=policy.attempts_a_day, now=now)
+    turn = people.take_turn(store, person, attempt_id, today=today, cap=policy.attempts_a_day, now=now)
     if turn is Turn.CAPPED:
         return day_cap(policy, job, now)
     if turn is Turn.BUSY:

@@ -1,7 +1,7 @@
 """What follows from a call that is over: result, money, the person's counters, and the job's next step, in that order.
 
 Enters an attempt in state `ended`; every write is keyed by the attempt's id and the job's state comes last, so that
-running it again after a crash at any point is harmless (design, section 3).
+running it again after a crash at any point is harmless (design, section 3). Its slot was released when it ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from speechai.operation.context import Context
 from speechai.operation.nudges import Nudges
 from speechai.retell.answers import read_call
 from speechai.retell.costs import product_costs
-from speechai.store import attempts, batches, capacity, jobs, people
+from speechai.store import attempts, batches, jobs, people
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,6 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     now = context.clock()
     if job is None or batch is None:  # somebody deleted them by hand while the call was live
         people.give_turn_back(store, attempt.person_id, attempt.id)
-        capacity.release_slot(store, attempt.id)
         attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "outcome": "unknown"})
         return []
     use_case = get_use_case(attempt.use_case)
@@ -67,7 +66,6 @@ def finish(context: Context, attempt_id: str) -> Nudges:
         )
     else:
         people.give_turn_back(store, attempt.person_id, attempt.id)
-    capacity.release_slot(store, attempt.id)
     apply_step(context, job, batch, attempt, step, result=_job_result(attempt, facts, success, use_case), now=now)
     attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now})
     log.info(

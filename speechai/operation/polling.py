@@ -86,8 +86,8 @@ def _wait_for_analysis(context: Context, attempt: Attempt) -> Nudges | None:
 
 def _over(context: Context, attempt: Attempt, facts: CallFacts) -> Nudges | None:
     """Retell says the call is over: its slot is free at once, its analysis may still come."""
+    capacity.release_slot(context.store, attempt.id)  # before the end is written: an ended attempt holds no slot
     attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw)
-    capacity.release_slot(context.store, attempt.id)
     return None if _analysis_may_come(facts) else [Finish(attempt.id)]
 
 
@@ -113,8 +113,8 @@ def _give_up_in_time(context: Context, attempt: Attempt, *, patience: timedelta 
         return None
     if attempt.state is not AttemptState.ENDED:
         log.warning("a call's end was never told", action="poll_call", attempt_id=attempt.id, state=attempt.state)
-        attempts.end(context.store, attempt.id, at=now, retell=None)
         capacity.release_slot(context.store, attempt.id)
+        attempts.end(context.store, attempt.id, at=now, retell=None)
     return [Finish(attempt.id)]
 
 

@@ -6,6 +6,7 @@ names that id, so that a repeated end changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,30 +33,34 @@ def get_person(store: Store, person_id: str) -> Person:
     return person_from(store.people.find_one({"_id": person_id}) or {"_id": person_id})
 
 
-def take_turn(store: Store, person_id: str, attempt_id: str, *, today: date, cap: int, now: datetime) -> Turn:
+def take_turn(store: Store, person: Person, attempt_id: str, *, today: date, cap: int, now: datetime) -> Turn:
     """Counts one attempt of the local day `today` against the person, at most `cap` of them, one live at a time.
 
-    A person is made at the first call: whoever is only on a list has no record. A second call with the same attempt
-    id finds the turn taken. A person counted in two zones keeps the later day, and has no turn any more on the earlier
-    one: its count is gone, and a fourth call could not be told from a first.
+    `person` is as the caller read it and only says which write to try first; each write asks again by itself. A person
+    is made at the first call: whoever is only on a list has no record. A second call with the same attempt id finds the
+    turn taken. A person counted in two zones keeps the later day, and has no turn any more on the earlier one: its
+    count is gone, and a fourth call could not be told from a first.
     """
     text = today.isoformat()
-    # The caller read the person before: the call that ended since may have brought the wish not to be called.
-    free: Document = {"_id": person_id, "live_attempt_id": None, "do_not_call": {"$ne": True}}
+    # The call that ended since the caller read the person may have brought the wish not to be called.
+    free: Document = {"_id": person.id, "live_attempt_id": None, "do_not_call": {"$ne": True}}
     holder: Document = {"live_attempt_id": attempt_id, "last_attempt_at": now}
     first: Document = {**holder, "day_on": text, "attempts_today": 1}
     again: Document = {"$inc": {"attempts_today": 1}, "$set": holder}
-    for _ in range(2):  # twice: a call of another batch may begin and end between the three
-        if (
-            _changed(store, {**free, "day_on": text, "attempts_today": {"$lt": cap}}, again)
-            or _changed(store, {**free, "day_on": {"$lt": text}}, {"$set": first})
-            or _inserted(store, {"_id": person_id, **first})
-        ):
+    tries: list[Callable[[], bool]] = [
+        lambda: _changed(store, {**free, "day_on": text, "attempts_today": {"$lt": cap}}, again),
+        lambda: _changed(store, {**free, "day_on": {"$lt": text}}, {"$set": first}),
+        lambda: _inserted(store, {"_id": person.id, **first}),
+    ]
+    likely = 2 if person.day_on is None else (0 if person.day_on == today else 1)
+    # All of them twice: a call of another batch may begin and end between them.
+    for attempt in (tries[likely], *tries, *tries):
+        if attempt():
             return Turn.TAKEN
-    person = get_person(store, person_id)
-    if person.live_attempt_id == attempt_id:
+    current = get_person(store, person.id)
+    if current.live_attempt_id == attempt_id:
         return Turn.TAKEN
-    return Turn.BUSY if person.live_attempt_id else Turn.CAPPED
+    return Turn.BUSY if current.live_attempt_id else Turn.CAPPED
 
 
 def _changed(store: Store, expected: Document, changes: Document) -> bool:
@@ -84,12 +89,11 @@ def settle_turn(
 
     A conversation ends a row of silent days; silence on a day with a conversation is none.
     """
-    person = get_person(store, person_id)
     changes: dict[str, Any] = {"$set": {"live_attempt_id": None}}
     if do_not_call:
         changes["$set"]["do_not_call"] = True
     if contact:
         changes["$set"].update(contact_on=day.isoformat(), silent_on=[])
-    elif silent and person.contact_on != day:
+    elif silent and get_person(store, person_id).contact_on != day:
         changes["$addToSet"] = {"silent_on": day.isoformat()}
     store.people.update_one({"_id": person_id, "live_attempt_id": attempt_id}, changes)
