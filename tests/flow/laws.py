@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -285,7 +286,7 @@ def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
         yield f"{highest} calls were live at once, {limits.concurrency} are allowed"
     starts = [call["accepted_ms"] for call in calls]
     gap_ms = int(1000 / limits.starts_a_second)
-    for earlier, later in zip(starts, starts[1:], strict=False):
+    for earlier, later in pairwise(starts):
         if later - earlier < gap_ms:
             yield f"two calls started {later - earlier} ms apart, {gap_ms} is the least"
 
