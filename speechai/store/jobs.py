@@ -221,25 +221,33 @@ def waiting_for_a_wave(store: Store, batch_id: str, now: datetime) -> list[Job]:
 
 
 def admit(store: Store, batch_id: str, job_ids: Iterable[str], *, day: date, now: datetime) -> int:
-    """Lets waiting jobs be dialled from `now` on as part of the cohort of `day`; returns how many."""
+    """Lets waiting jobs be dialled from `now` on as part of the cohort of `day`; returns how many.
+
+    One whose time has not come is left to rest: an opening that is repeated finds people of its choice whom a call
+    did not reach meanwhile.
+    """
     return _move_waiting(
-        store, batch_id, job_ids, {"admitted": True, "admitted_on": day.isoformat(), "next_attempt_at": now}
+        store,
+        batch_id,
+        job_ids,
+        {"admitted": True, "admitted_on": day.isoformat(), "next_attempt_at": now},
+        {"next_attempt_at": {"$lte": now}},
     )
 
 
 def postpone(store: Store, batch_id: str, job_ids: Iterable[str], *, until: datetime, reason: str) -> int:
     """Makes jobs that no wave admitted wait for a later one; returns how many."""
-    return _move_waiting(store, batch_id, job_ids, {"next_attempt_at": until, "reason": reason})
+    return _move_waiting(store, batch_id, job_ids, {"next_attempt_at": until, "reason": reason}, {})
 
 
-def _move_waiting(store: Store, batch_id: str, job_ids: Iterable[str], changes: dict[str, Any]) -> int:
+def _move_waiting(
+    store: Store, batch_id: str, job_ids: Iterable[str], changes: Document, expected: Mapping[str, Any]
+) -> int:
     ids = list(job_ids)
     if not ids:
         return 0
-    result = store.jobs.update_many(
-        {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "_id": {"$in": ids}}, {"$set": changes}
-    )
-    return result.modified_count
+    waiting = {"batch_id": batch_id, "status": JobStatus.PENDING, "admitted": False, "_id": {"$in": ids}}
+    return store.jobs.update_many({**waiting, **expected}, {"$set": changes}).modified_count
 
 
 def move_jobs(store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus, reason: str, now: datetime) -> int:

@@ -49,18 +49,26 @@ def take_turn(store: Store, person: Person, attempt_id: str, *, today: date, cap
     again: Document = {"$inc": {"attempts_today": 1}, "$set": holder}
     tries: list[Callable[[], bool]] = [
         lambda: _changed(store, {**free, "day_on": text, "attempts_today": {"$lt": cap}}, again),
-        lambda: _changed(store, {**free, "day_on": {"$lt": text}}, {"$set": first}),
+        lambda: _changed(store, {**free, "day_on": {"$not": {"$gte": text}}}, {"$set": first}),
         lambda: _inserted(store, {"_id": person.id, **first}),
     ]
     likely = 2 if person.day_on is None else (0 if person.day_on == today else 1)
-    # All of them twice: a call of another batch may begin and end between them.
-    for attempt in (tries[likely], *tries, *tries):
+    for attempt in (tries[likely], *tries):
         if attempt():
             return Turn.TAKEN
     current = get_person(store, person.id)
     if current.live_attempt_id == attempt_id:
         return Turn.TAKEN
-    return Turn.BUSY if current.live_attempt_id else Turn.CAPPED
+    if current.live_attempt_id is None and (current.do_not_call or _has_had_the_day(current, today, cap)):
+        return Turn.CAPPED
+    # Also where a call has begun and ended between the tries: asking again costs a moment, "capped" costs the day.
+    return Turn.BUSY
+
+
+def _has_had_the_day(person: Person, today: date, cap: int) -> bool:
+    if person.day_on is None or person.day_on < today:
+        return False
+    return person.day_on > today or person.attempts_today >= cap
 
 
 def _changed(store: Store, expected: Document, changes: Document) -> bool:
