@@ -172,7 +172,7 @@ def _public(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _waves(context: Context, batch_id: str) -> list[dict[str, Any]]:
-    found = context.store.waves.find({"batch_id": batch_id}, {"_id": 0, "batch_id": 0})
+    found = context.store.waves.find({"batch_id": batch_id}, {"_id": 0, "batch_id": 0, "chosen": 0})
     return sorted(found, key=lambda wave: (wave["day"], wave["wave"]))
 
 

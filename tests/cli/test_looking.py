@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from speechai.store import waves
+from speechai.store.statistics import job_lines
 from tests.cli.conftest import CLOSED, Command, loaded
 
 
@@ -17,12 +19,19 @@ def batch_id(served: Command, people: Path) -> str:
     return loaded(served, people)
 
 
-def test_batches_and_a_batch_are_told_as_json_and_as_tables(served: Command, batch_id: str) -> None:
+@pytest.fixture
+def job_id(served: Command, batch_id: str) -> str:
+    """The first contact's job."""
+    return next(line.job_id for line in job_lines(served.context().store, batch_id) if line.position == 0)
+
+
+def test_batches_and_a_batch_are_told_as_json_and_as_tables(served: Command, batch_id: str, job_id: str) -> None:
     [line] = served("batches", "--json").json
     whole = served("batch", batch_id, "--jobs", "--json").json
     assert (line["batch_id"], line["jobs"]) == (batch_id, {"pending": 2})
     assert (whole["batch_id"], whole["status"], whole["calls"], whole["waves"]) == (batch_id, "running", 0, [])
-    assert [contact["job_id"] for contact in whole["contacts"]] == [f"{batch_id}-00001", f"{batch_id}-00002"]
+    assert [contact["name"] for contact in whole["contacts"]] == ["Ana Soto", "Luis Rojas"]
+    assert whole["contacts"][0]["job_id"] == job_id
     assert "file_id" not in whole
     for arguments in (("batches",), ("batch", batch_id), ("batch", batch_id, "--jobs")):
         done = served(*arguments)
@@ -32,17 +41,20 @@ def test_batches_and_a_batch_are_told_as_json_and_as_tables(served: Command, bat
 
 
 def test_a_batch_shows_its_waves(served: Command, batch_id: str) -> None:
-    served.context().store.waves.insert_one(
-        {"_id": "w", "batch_id": batch_id, "day": "2026-11-23", "wave": "09:00", "state": "open", "admitted": 2,
-         "opened_at": datetime(2026, 11, 23, 12, 0, tzinfo=UTC)}
-    )  # fmt: skip
-    assert [wave["wave"] for wave in served("batch", batch_id, "--json").json["waves"]] == ["09:00"]
+    store, day, nine = served.context().store, date(2026, 11, 23), time(9)
+    waves.start_opening(
+        store, batch_id, day, nine, chosen=["a job", "another"], now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    )
+    waves.complete_opening(store, batch_id, day, nine, admitted=2)
+    [wave] = served("batch", batch_id, "--json").json["waves"]
+    assert (wave["wave"], wave["state"], wave["admitted"]) == ("09:00", "open", 2)
+    assert "chosen" not in wave
     assert "2026-11-23 09:00:00 America/Santiago" in served("batch", batch_id).out
 
 
-def test_a_job_is_masked_unless_it_is_asked_for_in_full(served: Command, batch_id: str) -> None:
-    masked = served("job", f"{batch_id}-00001", "--json")
-    full = served("job", f"{batch_id}-00001", "--full", "--json")
+def test_a_job_is_masked_unless_it_is_asked_for_in_full(served: Command, batch_id: str, job_id: str) -> None:
+    masked = served("job", job_id, "--json")
+    full = served("job", job_id, "--full", "--json")
     assert (masked.json["to_number"], masked.json["rut"]) == ("+569****4510", "****00-8")
     assert "15759500" not in masked.out
     assert "988164510" not in masked.out
@@ -50,20 +62,20 @@ def test_a_job_is_masked_unless_it_is_asked_for_in_full(served: Command, batch_i
     assert full.json["status"] == "pending"
 
 
-def test_a_job_says_why_it_waits_in_its_own_zone_and_in_utc(served: Command, batch_id: str) -> None:
+def test_a_job_says_why_it_waits_in_its_own_zone_and_in_utc(served: Command, batch_id: str, job_id: str) -> None:
     served.context().store.jobs.update_one(
-        {"_id": f"{batch_id}-00001"},
+        {"_id": job_id},
         {"$set": {"next_attempt_at": datetime(2026, 11, 23, 12, 30, tzinfo=UTC), "reason": "busy (dial_busy)"}},
     )
-    shown = served("job", f"{batch_id}-00001").out
+    shown = served("job", job_id).out
     assert "2026-11-23 09:30:00 America/Santiago (2026-11-23 12:30:00 UTC)" in shown
     assert "busy (dial_busy)" in shown
 
 
-def _attempt(batch_id: str) -> dict[str, Any]:
+def _attempt(batch_id: str, job_id: str) -> dict[str, Any]:
     at = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
     return {
-        "_id": "a1", "job_id": f"{batch_id}-00001", "batch_id": batch_id, "account_id": "main", "person_id": "p",
+        "_id": "a1", "job_id": job_id, "batch_id": batch_id, "account_id": "main", "person_id": "p",
         "use_case": "debt_collection", "number": 1, "to_number": "+56988164510", "from_number": "+56221234567",
         "agent_id": None, "state": "finished", "placing_at": at, "time_zone": "America/Santiago", "call_id": "call_1",
         "outcome": "conversation", "cost_micros": 123_400, "duration_ms": 61_000, "counted": True, "contact": True,
@@ -74,15 +86,17 @@ def _attempt(batch_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_job_s_calls_are_told_with_outcome_and_cost_and_without_the_talk(served: Command, batch_id: str) -> None:
-    served.context().store.attempts.insert_one(_attempt(batch_id))
-    done = served("job", f"{batch_id}-00001", "--json")
+def test_a_job_s_calls_are_told_with_outcome_and_cost_and_without_the_talk(
+    served: Command, batch_id: str, job_id: str
+) -> None:
+    served.context().store.attempts.insert_one(_attempt(batch_id, job_id))
+    done = served("job", job_id, "--json")
     [call] = done.json["calls"]
     assert (call["outcome"], call["reason"], call["duration_seconds"]) == ("conversation", "user_hangup", 61)
     assert call["cost_usd_micros"] == 123_400
     assert "a secret talk" not in done.out
-    assert "US$ 0.1234" in served("job", f"{batch_id}-00001").out
-    assert "a secret talk" in served("job", f"{batch_id}-00001", "--full", "--json").out
+    assert "US$ 0.1234" in served("job", job_id).out
+    assert "a secret talk" in served("job", job_id, "--full", "--json").out
     assert served("batch", batch_id, "--json").json["outcomes"] == {"conversation": 1}
 
 
@@ -98,13 +112,13 @@ def test_a_batch_is_paused_resumed_and_cancelled(served: Command, batch_id: str)
     assert "cancelled" in refused.message()
 
 
-def test_ended_contacts_are_retried_and_reset(served: Command, batch_id: str) -> None:
+def test_ended_contacts_are_retried_and_reset(served: Command, batch_id: str, job_id: str) -> None:
     store = served.context().store
     ended = {"status": "failed", "reason": "no phone left", "status_at": datetime.now(UTC)}
     store.jobs.update_many({"batch_id": batch_id}, {"$set": ended})
-    assert served("retry", f"{batch_id}-00001", "--json").json["jobs"] == 1
+    assert served("retry", job_id, "--json").json["jobs"] == 1
     assert served("retry", batch_id, "--json").json["jobs"] == 1
-    waits = served("retry", f"{batch_id}-00001")
+    waits = served("retry", job_id)
     assert (waits.code, "only a failed or suspended" in waits.message()) == (1, True)
     store.jobs.update_many({"batch_id": batch_id}, {"$set": ended})
     done = served("reset-jobs", "--status", "failed", "--max-age-hours", "1", "--batch", batch_id, "--json")
@@ -112,10 +126,12 @@ def test_ended_contacts_are_retried_and_reset(served: Command, batch_id: str) ->
     assert served("reset-jobs", "--status", "pending").code == 2
 
 
-def test_cleanup_removes_what_ended_long_ago_and_keeps_the_call_log(served: Command, batch_id: str) -> None:
+def test_cleanup_removes_what_ended_long_ago_and_keeps_the_call_log(
+    served: Command, batch_id: str, job_id: str
+) -> None:
     store, long_ago = served.context().store, datetime.now(UTC) - timedelta(days=40)
     store.batches.update_one({"_id": batch_id}, {"$set": {"status": "completed", "created_at": long_ago}})
-    store.attempts.insert_one(_attempt(batch_id))
+    store.attempts.insert_one(_attempt(batch_id, job_id))
     assert served("cleanup", "--older-than-days", "50", "--yes", "--json").json == {}
     removed = served("cleanup", "--older-than-days", "30", "--yes", "--json").json
     assert removed == {"jobs": 2, "rejected_rows": 1, "waves": 0, "batches": 1}
