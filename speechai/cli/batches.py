@@ -66,10 +66,11 @@ def batch(batch_id: str, with_jobs: bool, as_json: bool) -> None:
     from speechai.cli.following import look
     from speechai.cli.session import opened
     from speechai.operation.campaigns import describe_batch
+    from speechai.store.waves import waves_of
 
     with opened() as context:
         document = describe_batch(context, batch_id)
-        seen, waves = look(context, batch_id), _waves(context, batch_id)
+        seen, waves = look(context, batch_id), waves_of(context.store, batch_id)
         contacts = _contacts(context, batch_id) if with_jobs else None
     if as_json:
         print_json(
@@ -169,11 +170,6 @@ def cancel(batch_id: str, as_json: bool) -> None:
 
 def _public(document: dict[str, Any]) -> dict[str, Any]:
     return {"batch_id": document["_id"], **{k: v for k, v in document.items() if k not in (*_HIDDEN, "_id")}}
-
-
-def _waves(context: Context, batch_id: str) -> list[dict[str, Any]]:
-    found = context.store.waves.find({"batch_id": batch_id}, {"_id": 0, "batch_id": 0, "chosen": 0})
-    return sorted(found, key=lambda wave: (wave["day"], wave["wave"]))
 
 
 def _contacts(context: Context, batch_id: str) -> list[dict[str, Any]]:

@@ -44,7 +44,8 @@ def doctor(as_json: bool) -> None:
 
     Fails (1) where something must be mended; warnings do not.
     """
-    from speechai.cli.doctor import Grade, examine
+    from speechai.cli.doctor import examine
+    from speechai.cli.findings import Grade
 
     found = examine()
     if as_json:

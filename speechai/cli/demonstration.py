@@ -173,7 +173,7 @@ def _call_everybody(context: Context, crew: Crew, path: Path) -> tuple[str, Look
     from speechai.operation.loading import Order
 
     order = Order(use_case="debt_collection", name="Demo", pacing=Pacing.CONTINUOUS, policy="always")
-    check_order(context, path, order)
+    check_order(context.settings, path, order)
     sent = send_file(context, path, order)
     logs = context.settings.data_dir / "logs"
     if "counts" not in sent.document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speechai.cli.doctor import Check, fine, warning, wrong
+from speechai.cli.findings import Check, fine, warning, wrong
 from speechai.errors import AccountRefused, RetellError, SpeechAIError
 
 if TYPE_CHECKING:

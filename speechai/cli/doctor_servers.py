@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from speechai import __version__
-from speechai.cli.doctor import Check, fine, warning, wrong
+from speechai.cli.findings import Check, fine, warning, wrong
 from speechai.cli.session import require_redis
 from speechai.errors import SpeechAIError, Unavailable
 

@@ -16,7 +16,7 @@ from speechai.cli.progress import load_progress
 from speechai.cli.rejections import print_rejections, summed_up, write_workbook
 
 if TYPE_CHECKING:
-    from speechai.operation.context import Context
+    from config.settings import Settings
     from speechai.operation.ingest import Contact, Ingested
     from speechai.operation.loading import Order
 
@@ -24,7 +24,7 @@ EXAMPLES = 5
 """Contacts that are shown."""
 
 
-def dry_run(context: Context, path: Path, order: Order, *, rejects: Path | None, as_json: bool) -> None:
+def dry_run(settings: Settings, path: Path, order: Order, *, rejects: Path | None, as_json: bool) -> None:
     """Prints what would happen. Raises InputError, UsageError as the real load would refuse."""
     from speechai.operation.ingest import Progress, ingest_file
     from speechai.operation.loading import spec_of
@@ -34,7 +34,7 @@ def dry_run(context: Context, path: Path, order: Order, *, rejects: Path | None,
         def report(progress: Progress) -> None:
             shown.show(progress.phase, progress.rows, progress.total)
 
-        ingested = ingest_file(path, spec=spec_of(context, order), now=datetime.now(UTC), progress=report)
+        ingested = ingest_file(path, spec=spec_of(settings, order), now=datetime.now(UTC), progress=report)
     with ingested:
         facts = _facts(path, ingested)
         rejections = summed_up(ingested.rejected())

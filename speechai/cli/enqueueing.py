@@ -82,7 +82,7 @@ def enqueue(
     """
     from speechai.cli.dry_run import dry_run as show_dry_run
     from speechai.cli.sending import check_order, send_file
-    from speechai.cli.session import load, opened, without_servers
+    from speechai.cli.session import load, opened
     from speechai.core.model import Pacing
     from speechai.operation.loading import Order
 
@@ -98,10 +98,9 @@ def enqueue(
     )
     _check_output(rejects)
     settings = load()
-    local = without_servers(settings)
-    check_order(local, file, order)
+    check_order(settings, file, order)
     if dry_run:
-        show_dry_run(local, file, order, rejects=rejects, as_json=as_json)
+        show_dry_run(settings, file, order, rejects=rejects, as_json=as_json)
         return
     with opened(settings) as context:
         sent = send_file(context, file, order)

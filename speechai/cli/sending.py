@@ -15,6 +15,7 @@ from speechai.cli.progress import LoadProgress, load_progress
 from speechai.cli.session import require_redis, require_retell, send
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from speechai.operation.context import Context
     from speechai.operation.loading import Order
 
@@ -37,15 +38,15 @@ class Sent:
         return self.document["status"] in ("received", "loading")
 
 
-def check_order(context: Context, path: Path, order: Order) -> None:
+def check_order(settings: Settings, path: Path, order: Order) -> None:
     """Refuses here and now what a worker would refuse: UsageError, InputError. Reads no more than the header."""
     from speechai.operation.ingest.aliases import load_aliases
     from speechai.operation.ingest.columns import find_layout
     from speechai.operation.ingest.reading import open_source
-    from speechai.operation.loading import spec_of
+    from speechai.operation.loading import policy_of, spec_of
 
-    spec = spec_of(context, order)
-    context.policy(order.policy or context.settings.default_policy)
+    spec = spec_of(settings, order)
+    policy_of(settings, order)
     with open_source(path, spec.limits) as source:
         find_layout(source, spec, load_aliases())
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from speechai.operation.context import Context
     from speechai.operation.nudges import Nudge
     from speechai.retell.client import RetellClient
-    from speechai.store.connection import Store
 
 SIMULATOR_NOTE = "simulator.json"
 """Name of the note in the data folder that says where the simulator of `speechai up` listens."""
@@ -89,13 +88,6 @@ def opened(settings: Settings | None = None) -> Iterator[Context]:
         context.store.ping()
         with reachable():
             yield context
-
-
-def without_servers(settings: Settings) -> Context:
-    """A context for work that touches no server: whatever asks for one fails loudly."""
-    from speechai.operation.context import Context
-
-    return Context(settings=settings, store=cast("Store", None), retell=cast("RetellClient", None))
 
 
 def publish(settings: Settings) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 _HIDDEN = "****"
-_DIGITS_OF_A_PHONE = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
+# Without a plus, not within a word, a decimal number or a UUID: those are ids and durations, to be searched in a log.
+_DIGITS_OF_A_PHONE = re.compile(r"\+\d(?:[ ().-]{0,2}\d){6,}|(?<![\w.-])\d(?:[ ().-]{0,2}\d){6,}(?![\w-])")
 # 12.345.678-5, 12345678-K: the dash and the check character are part of the id and would betray the rest.
 _NATIONAL_ID = re.compile(r"(?<![\w.-])\d{1,3}(?:\.?\d{3}){2}-[\dkK](?!\w)")
 

@@ -21,7 +21,7 @@ from speechai.core.after_call import after_call, retry_at
 from speechai.core.may_call import Allowed, Denial, Denied, day_cap, may_call
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing, Person
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
-from speechai.operation.context import Context
+from speechai.operation.context import Context, allowed_policy
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.retell.call_request import CallRequest
@@ -51,7 +51,7 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     batch = batches.get_batch(store, job.batch_id)
     if batch is None:
         return []
-    policy = context.policy(batch.policy)
+    policy = allowed_policy(context.settings, batch.policy)
     attempt_id = uuid4().hex
     until = now + timedelta(seconds=context.settings.lease_seconds)
     if not jobs.claim(store, job.id, ticket=ticket, attempt_id=attempt_id, worker_id=context.worker_id, until=until):

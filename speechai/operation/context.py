@@ -49,19 +49,6 @@ class Context:
 
         return (DEFAULT_FROM_NUMBER,)
 
-    def policy(self, name: str) -> Policy:
-        """The policy called `name`, as far as this process may dial under it.
-
-        Raises UsageError for an unknown one, and for the simulator's policies where calls would really ring.
-        """
-        policy = get_policy(name)
-        if policy.simulator_only and self.settings.retell_is_production:
-            raise UsageError(
-                f"the policy {name!r} is for a simulator and is refused against {self.settings.retell_base_url}: "
-                "choose another with --policy"
-            )
-        return policy
-
     @property
     def worker_id(self) -> str:
         """Who writes: host and process."""
@@ -92,3 +79,17 @@ def _client(settings: Settings) -> RetellClient:
         connect_timeout_seconds=settings.retell_connect_timeout_seconds,
         read_timeout_seconds=settings.retell_read_timeout_seconds,
     )
+
+
+def allowed_policy(settings: Settings, name: str) -> Policy:
+    """The policy called `name`, as far as this process may dial under it.
+
+    Raises UsageError for an unknown one, and for the simulator's policies where calls would really ring.
+    """
+    policy = get_policy(name)
+    if policy.simulator_only and settings.retell_is_production:
+        raise UsageError(
+            f"the policy {name!r} is for a simulator and is refused against {settings.retell_base_url}: "
+            "choose another with --policy"
+        )
+    return policy

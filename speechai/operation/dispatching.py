@@ -15,7 +15,7 @@ from itertools import islice
 
 from speechai.core.model import Batch, BatchStatus
 from speechai.errors import UsageError
-from speechai.operation.context import Context
+from speechai.operation.context import Context, allowed_policy
 from speechai.operation.nudges import Nudges, PlaceCall
 from speechai.store import batches, capacity, jobs
 
@@ -43,7 +43,7 @@ def dispatch_due(context: Context) -> Nudges:
 def _may_dial(context: Context, batch: Batch) -> bool:
     """False, and the batch paused, where its policy is not for this Retell: it was loaded against a simulator."""
     try:
-        context.policy(batch.policy)
+        allowed_policy(context.settings, batch.policy)
     except UsageError as error:
         batches.move_batch(
             context.store,

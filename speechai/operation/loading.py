@@ -20,13 +20,14 @@ from uuid import uuid4
 
 import structlog
 
+from config.settings import Settings
 from speechai.catalogue.places import place_of
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.model import Batch, Job, JobStatus, Pacing
 from speechai.core.waves import most_attempts, planned_waves
 from speechai.errors import InputError, NotFound, UsageError
-from speechai.operation.context import Context
+from speechai.operation.context import Context, allowed_policy
 from speechai.operation.ingest import Contact, Ingested, IngestSpec, Limits, Meaning, Progress, file_sha256, ingest_file
 from speechai.operation.ingest.amounts import major_units
 from speechai.operation.nudges import DispatchDue, LoadBatch, Nudges
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 CURRENCIES = {"CL": "CLP", "AR": "ARS"}
 LOAD_LEASE = timedelta(minutes=2)
+MOST_LOADS = 5
+"""Loads of one file that may die: a file that kills its loader must not do so for ever."""
 CHUNK = 1_000
 """Documents a bulk write."""
 
@@ -75,7 +78,7 @@ def submit(context: Context, path: Path, order: Order) -> Submitted:
     UsageError for an unknown use case or policy, InputError for a file that cannot be read, Unavailable.
     """
     use_case = get_use_case(order.use_case)
-    policy = context.policy(order.policy or context.settings.default_policy)
+    policy = policy_of(context.settings, order)
     size = path.stat().st_size
     now, sha256 = context.clock(), file_sha256(path)
     unique = f"{order.account_id}|{sha256}" + (f"|{uuid4().hex}" if order.again else "")
@@ -103,9 +106,13 @@ def submit(context: Context, path: Path, order: Order) -> Submitted:
     return Submitted(batch_id=batch_id, is_new=True, nudges=[LoadBatch(batch_id)])
 
 
-def spec_of(context: Context, order: Order) -> IngestSpec:
+def policy_of(settings: Settings, order: Order) -> Policy:
+    """The policy that the order names, else DEFAULT_POLICY. Raises UsageError for one that may not be used here."""
+    return allowed_policy(settings, order.policy or settings.default_policy)
+
+
+def spec_of(settings: Settings, order: Order) -> IngestSpec:
     """How a file of this order is read; the same for the operator's dry run and for the worker."""
-    settings = context.settings
     return IngestSpec(
         country=settings.country,
         currency=CURRENCIES[settings.country],
@@ -127,6 +134,11 @@ def load_batch(context: Context, batch_id: str) -> Nudges:
     if document is None:
         raise NotFound(f"there is no batch {batch_id}")
     if not batches.claim_load(store, batch_id, owner, until=context.clock() + LOAD_LEASE, now=context.clock()):
+        return []
+    if document.get("load_tries", 0) >= MOST_LOADS:
+        reason = f"it could not be loaded in {MOST_LOADS} tries: the log of the files worker tells why"
+        batches.refuse_batch(store, batch_id, reason=reason, now=context.clock())
+        log.error("a file was given up", action="load_batch", batch_id=batch_id)
         return []
     try:
         opened = _load(context, document, owner)
@@ -152,7 +164,9 @@ def _load(context: Context, document: Document, owner: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="speechai-") as folder:
         path = _download(context, batch.id, Path(folder) / Path(document["file"]["name"]).name)
         # The instant of the upload, not of the load: a load that is taken over must give the same jobs.
-        with ingest_file(path, spec=spec_of(context, order), now=document["created_at"], progress=report) as ingested:
+        with ingest_file(
+            path, spec=spec_of(context.settings, order), now=document["created_at"], progress=report
+        ) as ingested:
             _write(context, batch, ingested, report)
             layout = ingested.layout
             facts: dict[str, Any] = {
@@ -173,7 +187,7 @@ def _load(context: Context, document: Document, owner: str) -> bool:
 
 def _write(context: Context, batch: Batch, ingested: Ingested, report: _Lease) -> None:
     """Jobs and rejected rows, in chunks. Written again by a takeover, they are the same."""
-    policy = context.policy(batch.policy)
+    policy = allowed_policy(context.settings, batch.policy)
     waves = planned_waves(policy, batch.zone, batch.country, context.clock())
     contacts = enumerate(ingested.contacts())
     written = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import structlog
 
+from speechai.catalogue.policies import get_policy
 from speechai.core.model import Batch, BatchStatus, Pacing
 from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave
 from speechai.operation.context import Context
@@ -27,7 +28,7 @@ def open_due_waves(context: Context) -> Nudges:
 
 
 def _open_wave_of(context: Context, batch: Batch) -> bool:
-    store, now, policy = context.store, context.clock(), context.policy(batch.policy)
+    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
     due = due_wave(policy, batch, now)
     if due is None or waves.is_complete(store, batch.id, due.day, due.wave):
         return False
@@ -40,7 +41,7 @@ def _open_wave_of(context: Context, batch: Batch) -> bool:
 
 
 def _admit(context: Context, batch: Batch, due: DueWave) -> int:
-    store, now, policy = context.store, context.clock(), context.policy(batch.policy)
+    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
     waiting = jobs.waiting_for_a_wave(store, batch.id, now)
     chosen, _ = choose_cohort(waiting, waves.cohort(store, batch.id, due.day), policy.people_a_day)
     admitted = waves.start_opening(store, batch.id, due.day, due.wave, chosen=chosen, now=now)

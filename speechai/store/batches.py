@@ -79,7 +79,10 @@ def claim_load(store: Store, batch_id: str, owner: str, *, until: datetime, now:
     ):
         result = store.batches.update_one(
             {"_id": batch_id, **expected},
-            {"$set": {"status": BatchStatus.LOADING, "load_owner": owner, "reserved_until": until}},
+            {
+                "$set": {"status": BatchStatus.LOADING, "load_owner": owner, "reserved_until": until},
+                "$inc": {"load_tries": 1},
+            },
         )
         if result.modified_count == 1:
             return True

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 
 from pymongo.errors import DuplicateKeyError
 
-from speechai.store.connection import Store
+from speechai.store.connection import Document, Store
 
 
 def wave_key(batch_id: str, day: date, wave: time) -> str:
@@ -59,6 +59,12 @@ def complete_opening(store: Store, batch_id: str, day: date, wave: time, *, admi
         {"_id": wave_key(batch_id, day, wave), "state": "opening"}, {"$set": {"state": "open", "admitted": admitted}}
     )
     return result.modified_count == 1
+
+
+def waves_of(store: Store, batch_id: str) -> list[Document]:
+    """Every opening of a batch in order, without the list of whom it admits. Index `waves_of_a_day`."""
+    hidden = {"_id": 0, "batch_id": 0, "chosen": 0}
+    return sorted(store.waves.find({"batch_id": batch_id}, hidden), key=lambda wave: (wave["day"], wave["wave"]))
 
 
 def pass_over(store: Store, batch_id: str, day: date, wave: time, now: datetime) -> None:

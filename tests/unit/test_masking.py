@@ -46,6 +46,11 @@ def test_national_id_keeps_its_end(national_id: str | None, masked: str) -> None
         ("call to +56 9 1234 3478 failed", "call to +56 ****3478 failed"),
         ("RUT 12.345.678-5, 9876543-2", "RUT ****78-5, ****43-2"),
         ("status 422 after 30000 ms", "status 422 after 30000 ms"),
+        ("job 56912343478 failed", "job 5691****3478 failed"),
+        (
+            "Task tasks.load_batch[5a6f3e0b-1234-4123-8123-012345678901] succeeded in 0.4512344135s",
+            "Task tasks.load_batch[5a6f3e0b-1234-4123-8123-012345678901] succeeded in 0.4512344135s",
+        ),
     ],
 )
 def test_foreign_text_is_masked_in_place(text: str, masked: str) -> None:
