@@ -211,7 +211,63 @@ def test_a_message_may_be_worked_on_by_two_workers_at_every_request(
     for nth in blows(here, name, other_worker, run=run, writes_only=False):
         one_more(here, tmp_path, nth)
         assert here.violations() == [], nth
-        assert here.simulator.journal()["total_calls"] == nth, nth
+        journal = here.simulator.journal()
+        assert journal["total_calls"] == nth, nth
+        assert journal["requests"]["get-call"] == nth, nth  # one look at each call: the chain was not forked
+
+
+def test_two_lists_may_reach_for_one_person_at_every_request(world: MakeWorld, tmp_path: Path) -> None:
+    long_talk = {**TALK, "talk_ms": 90_000}
+    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": long_talk}))
+    messages: list[PlaceCall] = []
+
+    def other_worker() -> None:
+        here.send(here.perform(messages[1]))
+
+    def watch(nudges: Nudges) -> None:
+        messages.extend(nudge for nudge in nudges if isinstance(nudge, PlaceCall))
+        send(nudges)
+
+    send, here.send = here.send, watch  # type: ignore[method-assign]
+    for nth in blows(here, "PlaceCall", other_worker, writes_only=False):
+        messages.clear()
+        lists = [
+            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
+            for account in ("one", "other")
+        ]
+        here.run_for(minutes=10)
+        assert len({message.job_id for message in messages[:2]}) == 2
+        assert here.violations() == [], nth
+        assert {status_of(here, batch_id) for batch_id in lists} == {"completed"}, nth
+        assert here.simulator.journal()["total_calls"] == 2 * nth, nth
+        if here.now > at(here, 18, 0):
+            next_day(here)
+
+
+def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(world: MakeWorld, tmp_path: Path) -> None:
+    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": TALK}))
+    messages: list[PlaceCall] = []
+
+    def other_worker_and_its_call() -> None:
+        here.send(here.perform(messages[1]))
+        here.run_for(seconds=35)  # shorter than the lease
+
+    def watch(nudges: Nudges) -> None:
+        messages.extend(nudge for nudge in nudges if isinstance(nudge, PlaceCall))
+        send(nudges)
+
+    send, here.send = here.send, watch  # type: ignore[method-assign]
+    for nth in blows(here, "PlaceCall", other_worker_and_its_call, run=3, writes_only=False):
+        for account in ("first", "second"):
+            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
+            here.run_for(minutes=2)
+        messages.clear()
+        for account in ("third", "fourth"):
+            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
+        here.run_for(minutes=5)
+        assert here.violations() == [], nth
+        assert here.simulator.journal()["by_number"][debtor(nth).phones[0]] == 3
+        here.database.batches.update_many({"status": "running"}, {"$set": {"status": "paused"}})
 
 
 @pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
