@@ -6,16 +6,35 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-from speechai.core.model import Attempt, AttemptState, BatchStatus, Job, JobStatus, Pacing
-from speechai.store import batches, jobs
+from config.settings import Settings
+from speechai.core.model import Attempt, AttemptState, BatchStatus, Job, JobStatus, Pacing, Person
+from speechai.operation.context import Context
+from speechai.retell.client import RetellClient
+from speechai.store import batches, jobs, people
 from speechai.store.connection import Document, Store
+from speechai.store.people import Turn
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=2)
 THREADS = 12
+
+DAY = date(2026, 11, 25)
+TOMORROW = DAY + timedelta(days=1)
+CAP = 3
+"""Calls a person and day."""
+
+SEEN = [
+    Person(id="p"),
+    Person(id="p", day_on=DAY - timedelta(days=2), attempts_today=1),
+    Person(id="p", day_on=DAY),
+    Person(id="p", day_on=DAY, attempts_today=CAP),
+    Person(id="p", day_on=TOMORROW, attempts_today=1),
+    Person(id="p", day_on=DAY, attempts_today=1, live_attempt_id="of another batch"),
+]
+"""What a caller may have seen of the person `p` some time ago."""
 
 T = TypeVar("T")
 
@@ -103,3 +122,37 @@ def batch_document(batch_id: str = "b", **changes: Any) -> Document:
 def set_status(store: Store, batch_id: str, status: BatchStatus) -> None:
     """Puts a batch into a state, whatever it was."""
     assert batches.move_batch(store, batch_id, expected=list(BatchStatus), to=status, reason=None, now=NOW)
+
+
+def take(
+    store: Store, attempt_id: str, *, day: date = DAY, cap: int = CAP, person_id: str = "p", seen: Person | None = None
+) -> Turn:
+    """Asks for the turn with the person as read now, or as `seen` before."""
+    return people.take_turn(store, seen or person_of(store, person_id), attempt_id, today=day, cap=cap, now=NOW)
+
+
+def settle(
+    store: Store,
+    attempt_id: str,
+    *,
+    day: date = DAY,
+    contact: bool = False,
+    silent: bool = False,
+    do_not_call: bool = False,
+    person_id: str = "p",
+) -> None:
+    """Ends a call to the person with what it says about silence."""
+    people.settle_turn(store, person_id, attempt_id, day=day, contact=contact, silent=silent, do_not_call=do_not_call)
+
+
+def person_of(store: Store, person_id: str = "p") -> Person:
+    """The person's counters as they are now."""
+    return people.get_person(store, person_id)
+
+
+def make_context(store: Store, clock: Callable[[], datetime] = lambda: NOW) -> Context:
+    """For operations that call nobody: its Retell does not answer."""
+    nowhere = RetellClient(
+        base_url="http://127.0.0.1:9", api_key="none", connect_timeout_seconds=1, read_timeout_seconds=1
+    )
+    return Context(settings=Settings(), store=store, retell=nowhere, clock=clock)

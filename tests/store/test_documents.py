@@ -90,9 +90,7 @@ def test_a_batch_comes_back_as_it_went(store: Store) -> None:
 
 def test_a_person_comes_back_with_the_counters(store: Store) -> None:
     day = date(2026, 11, 25)
-    people.remember(store, [("p", "12345678-5", ["+56911111111"])])
-    assert people.get_person(store, "p") == Person(id="p")
-    people.take_turn(store, "p", "a", "j", today=day, cap=3, now=NOW)
+    people.take_turn(store, Person(id="p"), "a", today=day, cap=3, now=NOW)
     expected = Person(id="p", day_on=day, attempts_today=1, live_attempt_id="a")
     assert people.get_person(store, "p") == expected
     people.settle_turn(store, "p", "a", day=day, contact=False, silent=True, do_not_call=True)

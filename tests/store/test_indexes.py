@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pymongo
@@ -12,9 +12,9 @@ import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from config.settings import Settings
-from speechai.core.model import JobStatus
+from speechai.core.model import Job, JobStatus
 from speechai.errors import Unavailable
-from speechai.store import jobs
+from speechai.store import jobs, waves
 from speechai.store.connection import Document, Documents, Store, open_store
 from speechai.store.indexes import INDEXES, create_indexes
 from tests.store.making import NOW, add_jobs, make_job
@@ -38,7 +38,6 @@ def test_every_index_of_the_table_exists_with_its_fields(store: Store, collectio
 @pytest.mark.parametrize(
     ("collection", "document"),
     [
-        ("jobs", {"batch_id": "b", "person_id": "p"}),
         ("attempts", {"call_id": "c"}),
         ("batches", {"file_key": "k"}),
     ],
@@ -48,6 +47,12 @@ def test_unique_indexes_refuse_a_second_document(store: Store, collection: str, 
     documents.insert_one({"_id": "1", **document})
     with pytest.raises(DuplicateKeyError):
         documents.insert_one({"_id": "2", **document})
+
+
+def test_jobs_have_one_index_besides_their_id(store: Store) -> None:
+    """Each further one costs a load as much as the documents themselves."""
+    assert store.jobs.index_information().keys() == {"_id_", "due"}
+    store.jobs.insert_many([{"_id": n, "batch_id": "b", "person_id": "p"} for n in "12"])  # the id alone is unique
 
 
 def test_documents_without_a_call_or_a_file_are_as_many_as_wanted(store: Store) -> None:
@@ -80,15 +85,17 @@ class Listener(pymongo.monitoring.CommandListener):
         """Not of interest."""
 
 
-def explain(store: Store, mongo_uri: str, ask: Callable[[Store], Any]) -> Document:
-    """What the server says of the one `find` that `ask` sends, with the numbers of its run."""
+def explain(store: Store, mongo_uri: str, ask: Callable[[Store], Any]) -> list[Document]:
+    """What the server says of each `find` that `ask` sends, with the numbers of its run."""
     listener = Listener()
     client: pymongo.MongoClient[Document]
     with pymongo.MongoClient(mongo_uri, tz_aware=True, event_listeners=[listener]) as client:
         ask(open_store(client, Settings(mongo_uri=mongo_uri, mongo_db=store.database.name)))
-    (command,) = listener.finds
+    assert listener.finds
     try:
-        return dict(store.database.command("explain", command, verbosity="executionStats"))
+        return [
+            dict(store.database.command("explain", command, verbosity="executionStats")) for command in listener.finds
+        ]
     except OperationFailure as error:
         pytest.skip(f"the server explains nothing: {error}")
 
@@ -103,29 +110,32 @@ def indexes_in(plan: Any) -> set[str]:
     return own.union(*(indexes_in(part) for part in plan.values()))
 
 
-DUE, WAITING = 10, 240
+DUE, WAITING, KINDS = 10, 300, 5
 
 
 @pytest.fixture
 def many_waiting(store: Store) -> Store:
-    """A few jobs that are due, and many times as many that wait for later, or for a wave."""
+    """A few jobs that are due and a few whose claim ran out, and many times as many that wait or are being called."""
     add_jobs(store, DUE)
     for name, changes in (
         ("later", {"next_attempt_at": NOW + timedelta(days=1)}),
         ("no wave yet", {"admitted": False}),
         ("done", {"status": JobStatus.DONE, "next_attempt_at": None}),
         ("elsewhere", {"batch_id": "other"}),
+        ("claimed", {"status": JobStatus.IN_PROGRESS, "next_attempt_at": NOW + timedelta(minutes=1)}),
     ):
-        jobs.insert_jobs(store, made(name, changes))
+        jobs.insert_jobs(store, made(name, changes, WAITING // KINDS))
+    dead = {"status": JobStatus.IN_PROGRESS}
+    jobs.insert_jobs(store, [*made("dead", dead, DUE), *made("by hand", {**dead, "admitted": False}, DUE)])
     return store
 
 
-def made(name: str, changes: Document) -> list[Any]:
-    return [make_job(id=f"{name}{n}", person_id=f"{name}{n}", **changes) for n in range(WAITING // 4)]
+def made(name: str, changes: Document, count: int) -> list[Job]:
+    return [make_job(id=f"{name}{n}", person_id=f"{name}{n}", **changes) for n in range(count)]
 
 
 def test_the_due_scan_reads_what_is_due_and_not_what_waits(many_waiting: Store, mongo_uri: str) -> None:
-    told = explain(many_waiting, mongo_uri, lambda store: jobs.due_jobs(store, "b", NOW, DUE + 5))
+    (told,) = explain(many_waiting, mongo_uri, lambda store: jobs.due_jobs(store, "b", NOW, DUE + 5))
     assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"due"}
     stats = told["executionStats"]
     assert stats["nReturned"] == DUE
@@ -134,16 +144,29 @@ def test_the_due_scan_reads_what_is_due_and_not_what_waits(many_waiting: Store, 
 
 
 @pytest.mark.parametrize(
-    ("index", "ask"),
+    ("ask", "expected"),
     [
-        ("due", lambda store: jobs.waiting_for_a_wave(store, "b", NOW)),
-        ("admitted_on_day", lambda store: jobs.admitted_on(store, "b", NOW.date())),
-        ("claims_that_ran_out", lambda store: jobs.claims_that_ran_out(store, NOW, 10)),
+        (lambda store: jobs.waiting_for_a_wave(store, "b", NOW), WAITING // KINDS),
+        (lambda store: jobs.claims_that_ran_out(store, "b", NOW, 10 * WAITING), 2 * DUE),
     ],
+    ids=["waiting for a wave", "claims that ran out"],
 )
-def test_the_other_scans_of_jobs_use_the_index_that_their_docstring_names(
-    many_waiting: Store, mongo_uri: str, index: str, ask: Callable[[Store], Any]
+def test_the_other_scans_of_jobs_read_what_they_find_by_the_same_index(
+    many_waiting: Store, mongo_uri: str, ask: Callable[[Store], Any], expected: int
 ) -> None:
-    told = explain(many_waiting, mongo_uri, ask)
-    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {index}
-    assert told["executionStats"]["totalDocsExamined"] <= told["executionStats"]["nReturned"] + 2
+    found = 0
+    for told in explain(many_waiting, mongo_uri, ask):
+        assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"due"}
+        stats = told["executionStats"]
+        assert stats["totalKeysExamined"] <= stats["nReturned"] + 2
+        assert stats["totalDocsExamined"] <= stats["nReturned"] + 2
+        found += stats["nReturned"]
+    assert found == expected
+
+
+def test_the_waves_of_a_day_are_found_by_their_index(store: Store, mongo_uri: str) -> None:
+    for days in range(60):
+        waves.start_opening(store, "b", NOW.date() + timedelta(days=days), time(9), chosen=["j"], now=NOW)
+    (told,) = explain(store, mongo_uri, lambda store: waves.cohort(store, "b", NOW.date()))
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"waves_of_a_day"}
+    assert told["executionStats"]["totalDocsExamined"] == told["executionStats"]["nReturned"] == 1

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from pymongo.errors import BulkWriteError
 
 from speechai.core.after_call import NextStep
 from speechai.core.model import Job, JobStatus, Phase
@@ -28,9 +27,9 @@ def job_of(store: Store, job_id: str = "j") -> Job:
     return job
 
 
-def give_back(store: Store, attempt_id: str = "a", **changes: Any) -> bool:
+def give_back(store: Store, attempt_id: str = "a", *, job_id: str = "j", **changes: Any) -> bool:
     arguments = {"status": JobStatus.PENDING, "next_attempt_at": LATER, "admitted": True, "reason": "why", "now": NOW}
-    return jobs.give_back(store, "j", attempt_id, **{**arguments, **changes})
+    return jobs.give_back(store, job_id, attempt_id, **{**arguments, **changes})
 
 
 @pytest.fixture
@@ -206,14 +205,38 @@ def test_a_step_of_an_attempt_that_the_job_has_let_go_changes_nothing(claimed: S
 
 
 def test_claims_run_out_at_their_lease_and_only_before_the_point_of_no_return(store: Store) -> None:
-    add_jobs(store, 3)
-    for n in range(3):
+    add_jobs(store, 5)
+    for n in range(4):
         claim(store, f"j{n:05}", attempt_id=f"a{n}")
-    jobs.pass_the_point_of_no_return(store, "j00000", "a0", MAIN)  # its lease is null, which is no early date
-    give_back(store)
-    assert jobs.claims_that_ran_out(store, LATER - timedelta(milliseconds=1), 10) == []
-    assert {job.id for job in jobs.claims_that_ran_out(store, LATER, 10)} == {"j00001", "j00002"}
-    assert len(jobs.claims_that_ran_out(store, LATER, 1)) == 1
+    jobs.pass_the_point_of_no_return(store, "j00000", "a0", MAIN)  # its time is null, which is no early date
+    give_back(store, "a3", job_id="j00003")
+    add_jobs(store, 1, id="elsewhere", batch_id="other")
+    claim(store, "elsewhere")
+    assert jobs.claims_that_ran_out(store, "b", LATER - timedelta(milliseconds=1), 10) == []
+    found = jobs.claims_that_ran_out(store, "b", LATER, 10)
+    assert [(job.id, job.attempt_id) for job in sorted(found, key=lambda job: job.id)] == [
+        ("j00001", "a1"),
+        ("j00002", "a2"),
+    ]
+    assert [job.id for job in jobs.claims_that_ran_out(store, "other", LATER, 10)] == ["elsewhere"]
+
+
+def test_a_claim_by_hand_of_a_contact_that_no_wave_has_admitted_runs_out_like_any_other(store: Store) -> None:
+    ids = [*add_jobs(store, 2), *add_jobs(store, 1, id="by hand", person_id="q", admitted=False)]
+    for job_id in ids:
+        assert claim(store, job_id, attempt_id=f"a of {job_id}")
+    assert {job.id for job in jobs.claims_that_ran_out(store, "b", LATER, 10)} == set(ids)
+    for limit in (1, 2, 3):
+        assert len(jobs.claims_that_ran_out(store, "b", LATER, limit)) == limit
+
+
+def test_a_claim_is_due_to_nobody_else_while_it_lasts_and_after(claimed: Store) -> None:
+    """Its time is the lease's end, under the same index that the due scan reads."""
+    assert job_of(claimed).next_attempt_at == LATER
+    assert jobs.due_jobs(claimed, "b", LATER, 10) == []
+    assert jobs.waiting_for_a_wave(claimed, "b", LATER) == []
+    jobs.pass_the_point_of_no_return(claimed, "j", "a", MAIN)
+    assert job_of(claimed).next_attempt_at is None
 
 
 def test_due_jobs_are_those_whose_time_has_come_the_longest_waiting_first(store: Store) -> None:
@@ -235,33 +258,27 @@ def test_a_wave_admits_each_waiting_job_once_whoever_opens_it(store: Store) -> N
     day = date(2026, 11, 25)
     admitted = race([partial(jobs.admit, store, "b", ids[:20], day=day, now=NOW) for _ in range(4)])
     assert sum(admitted) == 20
-    assert jobs.admitted_on(store, "b", day) == set(ids[:20])
-    assert jobs.admitted_on(store, "b", day + timedelta(days=1)) == set()
+    assert {document["_id"] for document in store.jobs.find({"admitted_on": day.isoformat()})} == set(ids[:20])
     assert jobs.postpone(store, "b", ids, until=LATER, reason="the day is full") == 10
     assert jobs.waiting_for_a_wave(store, "b", NOW) == []
     assert {job.id for job in jobs.waiting_for_a_wave(store, "b", LATER)} == set(ids[20:])
     assert len(jobs.due_jobs(store, "b", NOW, 100)) == 20
 
 
+def test_admitting_a_choice_again_leaves_those_to_rest_whom_a_call_did_not_reach_meanwhile(store: Store) -> None:
+    """An opening that died before it was complete is repeated with its own choice, some of whom were dialled."""
+    ids, day = add_jobs(store, 2, admitted=False), date(2026, 11, 25)
+    assert jobs.admit(store, "b", ids[:1], day=day, now=NOW) == 1  # it died here
+    claim(store, ids[0])
+    jobs.pass_the_point_of_no_return(store, ids[0], "a", MAIN)
+    assert jobs.take_step(store, ids[0], "a", RETRY, phone=MAIN, admitted=False, result={}, now=NOW)
+    before = job_of(store, ids[0])
+    assert jobs.admit(store, "b", ids, day=day, now=LATER - timedelta(milliseconds=1)) == 1
+    assert job_of(store, ids[0]) == before
+    assert (job_of(store, ids[1]).admitted, job_of(store, ids[1]).admitted_on) == (True, day)
+    assert jobs.admit(store, "b", ids, day=day, now=LATER) == 1  # its rest is over
+
+
 def test_no_ids_admit_nobody(store: Store) -> None:
     add_jobs(store, 2, admitted=False)
     assert jobs.admit(store, "b", [], day=date(2026, 11, 25), now=NOW) == 0
-
-
-def test_a_load_that_is_repeated_adds_what_is_missing_and_leaves_the_rest(store: Store) -> None:
-    add_jobs(store, 3)
-    claim(store, "j00001")
-    add_jobs(store, 6)
-    assert store.jobs.count_documents({}) == 6
-    assert job_of(store, "j00001").status is JobStatus.IN_PROGRESS
-
-
-def test_two_loaders_of_the_same_list_make_each_job_once(store: Store) -> None:
-    race([partial(add_jobs, store, 200)] * 4)
-    assert store.jobs.count_documents({"batch_id": "b"}) == 200
-
-
-def test_a_job_that_another_unique_index_refuses_is_an_error_and_not_lost_silently(store: Store) -> None:
-    jobs.insert_jobs(store, [make_job()])
-    with pytest.raises(BulkWriteError):
-        jobs.insert_jobs(store, [make_job(), make_job(id="j2"), make_job(id="j3", person_id="p3")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -207,7 +208,7 @@ def test_the_report_of_one_batch(filled: Store) -> None:
     assert made.costs.not_itemised_micros == 0
     assert (made.rows.rows, made.rows.unaccounted) == (5, 0)
     (promised,) = made.promises
-    assert (promised.nombre, promised.rut, promised.amount) == ("Ana Núñez", "12.345.678-5", 45990)
+    assert (promised.nombre, promised.rut, promised.amount) == ("Ana Núñez", "12.345.678-5", Decimal(45990))
     assert promised.called_at.isoformat() == "2026-11-10T10:00:00-03:00"
     assert [(line.position, line.phone) for line in made.contact_list] == [
         (0, "+569****1111"),

@@ -13,7 +13,7 @@ from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcome
 from speechai.catalogue.policies import get_policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.after_call import Delays, NextStep, after_call, judge, retry_at
-from speechai.core.calendar import is_open
+from speechai.core.calendar import waves_on
 from speechai.core.model import CallFacts, Job, JobStatus, Pacing
 from tests.unit.core.making import MAIN, SANTIAGO, SECOND, THIRD, instants, local, make_batch, make_job
 
@@ -89,6 +89,29 @@ def test_in_a_wave_batch_the_time_rounds_up_to_the_next_wave(reason: str, now: s
     assert step_after(reason, pacing=Pacing.WAVES, now=local(now)).next_attempt_at == local(expected)
 
 
+@pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is Retry.LATER])
+@pytest.mark.parametrize("pacing", Pacing, ids=str)
+@pytest.mark.parametrize(
+    "now",
+    [
+        "2026-11-25T09:00",
+        "2026-11-25T11:59:59",  # the rest is over in the next wave
+        "2026-11-25T15:05",  # after the day's last wave
+        "2026-11-28T19:59:59",  # the hours end meanwhile: dialling asks again and lets it wait for a wave
+    ],
+)
+def test_a_contact_that_only_missed_a_line_keeps_its_place_in_the_wave(reason: str, pacing: Pacing, now: str) -> None:
+    step = step_after(reason, pacing=pacing, now=local(now))
+    assert (step.status, step.keeps_its_place, step.counts_as_attempt) == (JobStatus.PENDING, True, False)
+    assert step.next_attempt_at == local(now) + DELAYS.later
+
+
+@pytest.mark.parametrize("pacing", Pacing, ids=str)
+@pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is not Retry.LATER])
+def test_whoever_was_called_gives_the_place_up(reason: str, pacing: Pacing) -> None:
+    assert not step_after(reason, pacing=pacing).keeps_its_place
+
+
 def test_success_ends_the_job_whatever_attempts_it_took() -> None:
     step = step_after("user_hangup", success=True, job=make_job(attempts=2))
     assert (step.status, step.next_attempt_at, step.counts_as_attempt) == (JobStatus.DONE, None, True)
@@ -142,6 +165,12 @@ def test_a_number_that_retell_refused_to_dial_counts_as_no_attempt(bad_phones: t
 PHONES = [(), (SECOND,), (SECOND, THIRD)]
 
 
+def is_wave(instant: datetime) -> bool:
+    """True for an instant at which a wave of the default policy opens in Santiago."""
+    day = instant.astimezone(SANTIAGO).date()
+    return instant in [opens_at for _, opens_at in waves_on(DEFAULT, SANTIAGO, "CL", day)]
+
+
 @pytest.mark.parametrize("row", OUTCOMES.values(), ids=lambda row: row.reason)
 def test_after_any_outcome_a_job_is_final_waits_for_a_later_time_or_is_suspended_with_a_reason(
     row: OutcomeRow,
@@ -168,11 +197,16 @@ def test_after_any_outcome_a_job_is_final_waits_for_a_later_time_or_is_suspended
             assert step.next_attempt_at > now
             assert attempts + step.counts_as_attempt < limit
             assert not step.retire_phone or others
-            if batch is WAVES:
-                assert is_open(DEFAULT, SANTIAGO, "CL", step.next_attempt_at)
+            # Only where a line was missing, the wave goes on: whether it may be called is asked again at the moment.
+            assert step.keeps_its_place is (row.retry is Retry.LATER)
+            if step.keeps_its_place:
+                assert step.next_attempt_at == now + DELAYS.later
+            elif batch is WAVES:
+                assert is_wave(step.next_attempt_at)
         else:
             assert step.status.is_final or step.status is JobStatus.SUSPENDED
             assert step.next_attempt_at is None
+            assert not step.keeps_its_place
 
 
 @given(

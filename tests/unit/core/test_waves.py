@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speechai.catalogue.outcomes import load_outcomes
 from speechai.catalogue.policies import get_policy
+from speechai.core.after_call import Delays, after_call
 from speechai.core.calendar import is_open, next_wave, waves_on
-from speechai.core.model import Job
-from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave, planned_waves
+from speechai.core.may_call import Denied, may_call
+from speechai.core.model import BatchStatus, Job, JobStatus
+from speechai.core.waves import DueWave, choose_cohort, due_wave, most_attempts, next_day_wave, planned_waves
 from tests.unit.core.making import (
     BUENOS_AIRES,
     EASTER,
@@ -24,6 +28,7 @@ from tests.unit.core.making import (
     local,
     make_batch,
     make_job,
+    make_person,
     make_policy,
     utc,
 )
@@ -31,6 +36,7 @@ from tests.unit.core.making import (
 DEFAULT = get_policy("default")
 ALWAYS = get_policy("always")
 MONDAY = date(2026, 11, 23)
+DELAYS = Delays(other=timedelta(minutes=30), no_answer=timedelta(minutes=60), later=timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(
@@ -210,3 +216,57 @@ def test_a_cohort_parts_those_who_wait_and_never_passes_the_days_number(
     # Choosing again after the choice was written admits nobody else: a repeated opening is harmless.
     rest = [item for item in waiting if item.id in left]
     assert choose_cohort(rest, members | set(chosen), people)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("max_tries", "attempts_a_day", "silent_days", "expected"),
+    [
+        (3, 3, 3, 9),
+        (1, 3, 3, 9),
+        (9, 3, 3, 9),
+        (12, 3, 3, 12),  # the operator asked for more
+        (3, 1, 1, 3),
+        (3, 2, 5, 10),
+    ],
+)
+def test_a_contact_of_a_wave_batch_has_the_attempts_of_all_days_until_silence_excludes_it(
+    max_tries: int, attempts_a_day: int, silent_days: int, expected: int
+) -> None:
+    policy = make_policy(attempts_a_day=attempts_a_day, silent_days=silent_days)
+    assert most_attempts(max_tries, policy) == expected
+
+
+@given(max_tries=st.integers(1, 14), a_day=st.integers(1, 3), silent_days=st.integers(1, 4))
+def test_a_contact_who_never_answers_is_carried_from_day_to_day_until_silence_ends_it(
+    max_tries: int, a_day: int, silent_days: int
+) -> None:
+    """Wave by wave over the days: the count of attempts ends no contact whom silence does not exclude."""
+    policy, batch = make_policy(attempts_a_day=a_day, silent_days=silent_days), make_batch()
+    contact = make_job(max_attempts=most_attempts(max_tries, policy))
+    made: Counter[date] = Counter()
+    now = local("2026-11-23T09:00")
+    while contact.status is JobStatus.PENDING:
+        today = now.astimezone(SANTIAGO).date()
+        person = make_person(day_on=today, attempts_today=made[today], silent_on=tuple(sorted(+made)))
+        allowed = may_call(policy, batch=BatchStatus.RUNNING, job=contact, person=person, now=now)
+        if isinstance(allowed, Denied) and allowed.next_at is None:
+            break
+        if isinstance(allowed, Denied):
+            now = next_wave(policy, SANTIAGO, "CL", allowed.next_at or now)
+            continue
+        step = after_call(
+            row=load_outcomes()["dial_no_answer"],
+            success=False,
+            job=contact,
+            phone=allowed.phone,
+            batch=batch,
+            policy=policy,
+            delays=DELAYS,
+            now=now,
+        )
+        made[today] += 1
+        contact = replace(contact, status=step.status, attempts=contact.attempts + 1)
+        now = step.next_attempt_at or now
+    days = sorted(+made)
+    assert len(days) == silent_days
+    assert [made[day] for day in days[:-1]] == [a_day] * (silent_days - 1)
