@@ -8,30 +8,27 @@ worked out here a second time, from the wording of the laws alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import holidays
-from pymongo.database import Database
-
-Document = Mapping[str, Any]
+from .doors import why_closed
+from .evidence import (
+    Document,
+    Evidence,
+    attempt_of,
+    calls_in_order,
+    calls_that_rang,
+    instant_of,
+    job_of,
+    local_time,
+)
 
 FINAL = ("done", "failed", "cancelled")
 OPEN_ATTEMPT = ("placing", "unknown", "live", "ended")
 NO_CALL_HAPPENED = ("refused", "abandoned")
-NOT_RUNG = (
-    "concurrency_limit_reached",
-    "no_concurrency_fallback",
-    "no_valid_payment",
-    "credit_exhausted",
-    "budget_reached",
-)
-"""Ends of calls that never reached a telephone: they are nobody's attempt."""
 SILENT = ("inactivity", "voicemail_reached", "ivr_reached", "dial_no_answer", "dial_busy", "user_declined")
 TALKED = (
     "user_hangup",
@@ -55,19 +52,6 @@ FORGOTTEN_AFTER = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """When a policy allows calls, by the local wall clock; the end is excluded. Weekday 0 is Monday."""
-
-    opens: int = 8
-    closes: int = 20
-    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
-    holidays: bool = False
-
-
-DOORS = {"default": Door(), "always": Door(opens=0, closes=24, weekdays=(0, 1, 2, 3, 4, 5, 6), holidays=True)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The numbers of a run."""
 
@@ -86,42 +70,6 @@ class Violation:
     what: str
 
 
-@dataclass(slots=True, kw_only=True)
-class Evidence:
-    """What there is to judge by. Calls are the journal's entries, the rest raw documents; `now` is the present."""
-
-    now: datetime
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-    attempts: list[dict[str, Any]] = field(default_factory=list)
-    people: list[dict[str, Any]] = field(default_factory=list)
-    slots: list[dict[str, Any]] = field(default_factory=list)
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-
-    def by_id(self, name: str) -> dict[str, dict[str, Any]]:
-        """One of the lists above by `_id`."""
-        return {document["_id"]: document for document in getattr(self, name)}
-
-
-def collect(journal: Mapping[str, Any], database: Database[dict[str, Any]], now: datetime) -> Evidence:
-    """Reads everything. `database` has the collection names that stand in the settings by default."""
-
-    def everything(name: str) -> list[dict[str, Any]]:
-        return list(database[name].find())
-
-    return Evidence(
-        now=now,
-        calls=list(journal["calls"]),
-        batches=everything("batches"),
-        jobs=everything("call_jobs"),
-        attempts=everything("call_logs"),
-        people=everything("people"),
-        slots=everything("slots"),
-        rejected=everything("rejected_rows"),
-    )
-
-
 def violations(evidence: Evidence, limits: Limits, *, quiet: bool = True) -> list[Violation]:
     """Every violation found. `quiet` says that no call is live and no message under way: nothing may be held then."""
     found = [
@@ -136,7 +84,7 @@ def _one_call_an_attempt(evidence: Evidence, _: Limits) -> Iterator[str]:
     attempts = evidence.by_id("attempts")
     by_attempt: dict[str, list[str]] = defaultdict(list)
     for call in evidence.calls:
-        by_attempt[_attempt_of(call)].append(call["call_id"])
+        by_attempt[attempt_of(call)].append(call["call_id"])
     for attempt_id, calls in by_attempt.items():
         attempt = attempts.get(attempt_id)
         if len(calls) > 1:
@@ -198,9 +146,9 @@ def _open_time(job: Document, batch: Document, since: datetime, now: datetime) -
 def _day_cap(evidence: Evidence, limits: Limits) -> Iterator[str]:
     jobs = evidence.by_id("jobs")
     calls: Counter[tuple[str, date]] = Counter()
-    for call in _rung(evidence):
-        job = jobs[_job_of(call)]
-        calls[job["person_id"], _local(call, job).date()] += 1
+    for call in calls_that_rang(evidence):
+        job = jobs[job_of(call)]
+        calls[job["person_id"], local_time(call, job).date()] += 1
     for (person, day), count in calls.items():
         if count > limits.attempts_a_day:
             yield f"person {person} was called {count} times on {day}"
@@ -209,15 +157,15 @@ def _day_cap(evidence: Evidence, limits: Limits) -> Iterator[str]:
 def _silence_excludes(evidence: Evidence, limits: Limits) -> Iterator[str]:
     jobs = evidence.by_id("jobs")
     days: dict[str, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for call in _rung(evidence):
-        job = jobs[_job_of(call)]
+    for call in calls_that_rang(evidence):
+        job = jobs[job_of(call)]
         silent: list[date] = []
         for day, ends in sorted(days[job["person_id"]].items()):
             if "talked" in ends:
                 silent = []
             elif "silent" in ends:
                 silent.append(day)
-        today = _local(call, job).date()
+        today = local_time(call, job).date()
         before = [day for day in silent if day < today]
         if len(before) >= limits.silent_days:
             yield f"person {job['person_id']} was called on {today} after silence on {before}"
@@ -234,10 +182,10 @@ def _heard(call: Document) -> str:
 def _only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
     jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
     gone: set[str] = set()
-    for call in _in_order(evidence):
-        job = jobs[_job_of(call)]
+    for call in calls_in_order(evidence):
+        job = jobs[job_of(call)]
         batch = batches[job["batch_id"]]
-        at = _instant(call)
+        at = instant_of(call)
         closed = why_closed(batch["policy"], job["time_zone"], job["country"], at)
         if closed:
             yield f"job {job['_id']} was called {closed}"
@@ -249,23 +197,6 @@ def _only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
             gone.add(job["person_id"])
 
 
-def why_closed(policy: str, zone: str, country: str, at: datetime) -> str | None:
-    """None where the door of the policy is open at the instant by the wall clock of the place, else why not."""
-    door, local = DOORS[policy], at.astimezone(ZoneInfo(zone))
-    if local.weekday() not in door.weekdays:
-        return f"on a {local:%A}, {local}"
-    if not door.holidays and local.date() in _holidays(country, local.year):
-        return f"on a public holiday, {local}"
-    if not door.opens <= local.hour < door.closes:
-        return f"at {local}"
-    return None
-
-
-@lru_cache(maxsize=16)
-def _holidays(country: str, year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays(country, years=year))
-
-
 def _was_running(batch: Document, at: datetime) -> bool:
     """By the batch's own history: the state that the last change before the instant left it in."""
     changes = [change["status"] for change in batch.get("history", []) if change["at"] < at]
@@ -273,7 +204,7 @@ def _was_running(batch: Document, at: datetime) -> bool:
 
 
 def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    calls = [call for call in _in_order(evidence) if call["dialled"]]
+    calls = [call for call in calls_in_order(evidence) if call["dialled"]]
     marks = sorted(
         [(call["live_from_ms"], 1) for call in calls]
         + [(call["live_until_ms"], -1) for call in calls if call["live_until_ms"] is not None]
@@ -316,8 +247,8 @@ def _counters_agree(evidence: Evidence, _: Limits) -> Iterator[str]:
 def _one_call_a_person_at_once(evidence: Evidence, _: Limits) -> Iterator[str]:
     jobs = evidence.by_id("jobs")
     until: dict[str, int] = {}
-    for call in _rung(evidence):
-        person = jobs[_job_of(call)]["person_id"]
+    for call in calls_that_rang(evidence):
+        person = jobs[job_of(call)]["person_id"]
         if call["accepted_ms"] < until.get(person, 0):
             yield f"person {person} was called while another call to it was live"
         ends = call["live_until_ms"]
@@ -327,11 +258,11 @@ def _one_call_a_person_at_once(evidence: Evidence, _: Limits) -> Iterator[str]:
 def _people_a_day(evidence: Evidence, limits: Limits) -> Iterator[str]:
     jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
     people: dict[tuple[str, date], set[str]] = defaultdict(set)
-    for call in _rung(evidence):
-        job = jobs[_job_of(call)]
+    for call in calls_that_rang(evidence):
+        job = jobs[job_of(call)]
         batch = batches[job["batch_id"]]
         if batch["pacing"] == "waves":
-            day = _instant(call).astimezone(ZoneInfo(batch["time_zone"])).date()
+            day = instant_of(call).astimezone(ZoneInfo(batch["time_zone"])).date()
             people[batch["_id"], day].add(job["person_id"])
     for (batch_id, day), called in people.items():
         if len(called) > limits.people_a_day:
@@ -402,32 +333,3 @@ class FinalStates:
             if status in FINAL and job["status"] != status and resets == before:
                 self.violations.append(Violation(10, f"job {job['_id']} went from {status} to {job['status']}"))
             self._seen[job["_id"]] = (job["status"], resets)
-
-
-def _in_order(evidence: Evidence) -> list[dict[str, Any]]:
-    """The calls of the journal that belong to a job, as they were accepted."""
-    known = {job["_id"] for job in evidence.jobs}
-    calls = [call for call in evidence.calls if _job_of(call) in known]
-    return sorted(calls, key=lambda call: (call["accepted_ms"], call["sequence"]))
-
-
-def _rung(evidence: Evidence) -> list[dict[str, Any]]:
-    """Those that reached a telephone."""
-    calls = _in_order(evidence)
-    return [call for call in calls if call["dialled"] and call["disconnection_reason"] not in NOT_RUNG]
-
-
-def _attempt_of(call: Document) -> str:
-    return str((call["metadata"] or {}).get("attempt_id"))
-
-
-def _job_of(call: Document) -> str:
-    return str((call["metadata"] or {}).get("job_id"))
-
-
-def _instant(call: Document) -> datetime:
-    return datetime.fromtimestamp(call["accepted_ms"] / 1000, UTC)
-
-
-def _local(call: Document, job: Document) -> datetime:
-    return _instant(call).astimezone(ZoneInfo(job["time_zone"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_missed_call_rests_for_an_hour_and_a_talk_for_half_an_hour_and_both_ov
     world: MakeWorld, tmp_path: Path
 ) -> None:
     missed, talk = debtor(1, phones=2), debtor(2)
-    numbers = {missed.phones[0]: MISSED, missed.phones[1]: MISSED, talk.phones[0]: TALK}
+    numbers: dict[str, Any] = {missed.phones[0]: MISSED, missed.phones[1]: MISSED, talk.phones[0]: TALK}
     here = world(local(2026, 11, 23, 17, 50), settings={"max_tries": 5}, script=OutcomeScript(numbers=numbers))
     enqueue(here, tmp_path / "list.csv", [missed, talk], **CONTINUOUS)
     here.run_until(local(2026, 11, 25, 8, 0))
@@ -143,7 +144,7 @@ def test_a_small_list_does_not_wait_for_a_large_one(world: MakeWorld, tmp_path: 
 
 def test_people_who_must_not_be_called_again_are_not_called_by_a_later_list(world: MakeWorld, tmp_path: Path) -> None:
     people = [debtor(n) for n in range(3)]
-    numbers = {
+    numbers: dict[str, Any] = {
         people[0].phones[0]: {"outcome": "user_requested_dnc", "wait_ms": 2_000, "talk_ms": 9_000},
         people[1].phones[0]: MISSED,
         people[2].phones[0]: TALK,

@@ -16,17 +16,16 @@ import pytest
 
 from speechai.core.model import Pacing
 from speechai.operation import campaigns, loading, sweeping, waves
-from speechai.operation.nudges import Finish, LoadBatch, Nudges, PlaceCall, PollCall
 from speechai.retell.simulator import Fault, FaultKind, OutcomeScript
 
 from .conftest import MakeWorld
 from .lists import debtor, write_list
 from .mortal import Died, die
-from .test_days import MISSED, PROMISE, TALK, enqueue, job_of, local
+from .test_days import MISSED, PROMISE, enqueue, job_of, local
 from .virtual import Mischief, World
 
 MORNING = local(2026, 11, 23, 9, 30)
-SPARSE = {"dispatch_interval_seconds": 20, "max_tries": 1}
+SPARSE = {"dispatch_interval_seconds": 40, "sweep_interval_seconds": 50, "max_tries": 1}
 NO_MORE = 60
 """More requests than any operation makes."""
 
@@ -52,7 +51,7 @@ def settle(world: World, batch_id: str) -> None:
     """Until the list has come to its end, or waits for an operator."""
     for _ in range(12):
         world.run_for(minutes=10)
-        if status_of(world, batch_id) in ("completed", "paused"):
+        if status_of(world, batch_id) in ("completed", "paused") and not world.is_busy():
             return
     raise AssertionError(f"batch {batch_id} has not come to its end after two hours")
 
@@ -175,118 +174,6 @@ def next_day(world: World) -> None:
     world.now, world.is_down = tomorrow, False
 
 
-DOUBLED: list[Any] = [
-    pytest.param("PlaceCall", 1, PROMISE, id="place_call"),
-    pytest.param("PollCall", 1, MISSED, id="poll_call"),
-    pytest.param("Finish", 1, TALK, id="finish"),
-]
-
-
-def latest(world: World, name: str) -> PlaceCall | PollCall | Finish:
-    """The message that is being worked on, as the broker would deliver it once more."""
-    job = world.database.call_jobs.find_one(sort=[("_id", -1)])
-    attempt = world.database.call_logs.find_one({"job_id": job["_id"]}) if job else None
-    if name == "PlaceCall":
-        assert job is not None
-        return PlaceCall(job["_id"], job["ticket"])
-    assert attempt is not None
-    return PollCall(attempt["_id"], 0) if name == "PollCall" else Finish(attempt["_id"])
-
-
-@pytest.mark.parametrize(("name", "run", "outcome"), DOUBLED)
-def test_a_message_may_be_worked_on_by_two_workers_at_every_request(
-    world: MakeWorld, tmp_path: Path, name: str, run: int, outcome: Any
-) -> None:
-    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": outcome}))
-    message: list[PlaceCall | PollCall | Finish] = []
-
-    def other_worker() -> None:
-        here.send(here.perform(message[0]))
-
-    def watch(nudges: Nudges) -> None:
-        message[:] = [nudge for nudge in nudges if type(nudge).__name__ == name] or message
-        send(nudges)
-
-    send, here.send = here.send, watch  # type: ignore[method-assign]
-    for nth in blows(here, name, other_worker, run=run, writes_only=False):
-        one_more(here, tmp_path, nth)
-        assert here.violations() == [], nth
-        journal = here.simulator.journal()
-        assert journal["total_calls"] == nth, nth
-        assert journal["requests"]["get-call"] == nth, nth  # one look at each call: the chain was not forked
-
-
-def test_two_lists_may_reach_for_one_person_at_every_request(world: MakeWorld, tmp_path: Path) -> None:
-    long_talk = {**TALK, "talk_ms": 90_000}
-    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": long_talk}))
-    messages: list[PlaceCall] = []
-
-    def other_worker() -> None:
-        here.send(here.perform(messages[1]))
-
-    def watch(nudges: Nudges) -> None:
-        messages.extend(nudge for nudge in nudges if isinstance(nudge, PlaceCall))
-        send(nudges)
-
-    send, here.send = here.send, watch  # type: ignore[method-assign]
-    for nth in blows(here, "PlaceCall", other_worker, writes_only=False):
-        messages.clear()
-        lists = [
-            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
-            for account in ("one", "other")
-        ]
-        here.run_for(minutes=10)
-        assert len({message.job_id for message in messages[:2]}) == 2
-        assert here.violations() == [], nth
-        assert {status_of(here, batch_id) for batch_id in lists} == {"completed"}, nth
-        assert here.simulator.journal()["total_calls"] == 2 * nth, nth
-        if here.now > at(here, 18, 0):
-            next_day(here)
-
-
-def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(world: MakeWorld, tmp_path: Path) -> None:
-    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": TALK}))
-    messages: list[PlaceCall] = []
-
-    def other_worker_and_its_call() -> None:
-        here.send(here.perform(messages[1]))
-        here.run_for(seconds=35)  # shorter than the lease
-
-    def watch(nudges: Nudges) -> None:
-        messages.extend(nudge for nudge in nudges if isinstance(nudge, PlaceCall))
-        send(nudges)
-
-    send, here.send = here.send, watch  # type: ignore[method-assign]
-    for nth in blows(here, "PlaceCall", other_worker_and_its_call, run=3, writes_only=False):
-        for account in ("first", "second"):
-            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
-            here.run_for(minutes=2)
-        messages.clear()
-        for account in ("third", "fourth"):
-            enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
-        here.run_for(minutes=5)
-        assert here.violations() == [], nth
-        assert here.simulator.journal()["by_number"][debtor(nth).phones[0]] == 3
-        here.database.batches.update_many({"status": "running"}, {"$set": {"status": "paused"}})
-
-
-@pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
-def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
-    world: MakeWorld, tmp_path: Path, name: str
-) -> None:
-    here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": [MISSED, PROMISE]}))
-
-    def stall() -> None:
-        here.run_for(seconds=75)  # the lease and a sweep
-
-    for nth in blows(here, name, stall, writes_only=False):
-        one_more(here, tmp_path, nth)
-        assert here.violations() == [], nth
-        assert job_of(here, debtor(nth))["status"] in ("done", "failed"), nth
-        if here.now > at(here, 18, 0):
-            next_day(here)
-
-
 def test_a_load_may_die_in_front_of_every_write_and_gives_the_same_jobs(world: MakeWorld, tmp_path: Path) -> None:
     here = world(local(2026, 11, 23, 6, 0))
     path = write_list(tmp_path / "list.csv", [debtor(n) for n in range(5)])
@@ -318,23 +205,7 @@ def what_was_loaded(world: World, batch_id: str) -> list[dict[str, Any]]:
     return [{**one, "_id": one["_id"].removeprefix(batch_id)} for one in found]
 
 
-def test_two_loaders_of_one_list_give_its_jobs_once(world: MakeWorld, tmp_path: Path) -> None:
-    here = world(local(2026, 11, 23, 6, 0))
-    people = [debtor(n) for n in range(3)]
-
-    def slow() -> None:
-        here.run_for(minutes=3)  # longer than a loader's lease
-
-    for nth in blows(here, "LoadBatch", slow, writes_only=False):
-        path = write_list(tmp_path / "list.csv", people)
-        submitted = loading.submit(here.context, path, loading.Order(use_case="debt_collection", again=True))
-        here.send([LoadBatch(submitted.batch_id)])
-        here.run_for(minutes=5)
-        assert len(what_was_loaded(here, submitted.batch_id)) == 3
-        assert here.violations() == [], nth
-
-
-SEEDS = range(int(os.environ.get("SPEECHAI_FLOW_SEEDS", "3")))
+SEEDS = range(int(os.environ.get("SPEECHAI_FLOW_SEEDS", "2")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -111,7 +111,7 @@ def test_retells_own_limits_delay_contacts_and_cost_them_nothing(world: MakeWorl
             MORNING,
             settings={**SETTINGS, "max_tries": 1},
             limits=Limits(base_concurrency=2, calls_per_second=1),
-            assumptions=Assumptions(limit_refusal=refusal),  # type: ignore[arg-type]
+            assumptions=Assumptions(limit_refusal=refusal),
             script=OutcomeScript(endings={"": PROMISE}),
         )
         people = [debtor(n) for n in range(6)]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from .laws import Evidence, FinalStates, Limits, violations
+from .evidence import Evidence
+from .laws import FinalStates, Limits, violations
 
 MONDAY = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 """10:00 in Santiago."""

@@ -28,7 +28,8 @@ from speechai.retell.client import RetellClient
 from speechai.retell.simulator import Simulator
 from speechai.store.connection import Store
 
-from .laws import Evidence, FinalStates, Limits, Violation, collect, violations
+from .evidence import Evidence, collect
+from .laws import FinalStates, Limits, Violation, violations
 from .mortal import Died, Fuse, die, mortal_retell, mortal_store
 
 _HELD: Any = {"$gt": ""}
@@ -177,7 +178,7 @@ class World:
 
     def _jump_over_idle_time(self) -> None:
         """Scans that would find nothing are left out: everything waits with a time, and nothing is live."""
-        if self._is_busy():
+        if self.is_busy():
             return
         running = [batch["_id"] for batch in self.database["batches"].find({"status": "running"}, {"_id": 1})]
         jobs = self.database["call_jobs"]
@@ -190,7 +191,8 @@ class World:
         self._next_dispatch = max(self._next_dispatch, wake)
         self._next_sweep = max(self._next_sweep, wake)
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether anything is live, held, or being loaded."""
         waits = {
             "slots": {"attempt_id": _HELD},
             "people": {"live_attempt_id": _HELD},
