@@ -48,7 +48,8 @@ def _admit(context: Context, batch: Batch, due: DueWave) -> int:
     jobs.postpone(
         store,
         batch.id,
-        {job.id for job in waiting}.difference(admitted),
+        # Whom an opening that died had not seen, and for whom the day has a place, the next wave takes.
+        {job.id for job in waiting}.difference(admitted, chosen),
         until=next_day_wave(policy, batch, due.day),
         reason=f"the day's {policy.people_a_day} people are chosen already",
     )

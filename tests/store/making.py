@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
+
+import pymongo
+import pymongo.monitoring
 
 from config.settings import Settings
 from speechai.core.model import Attempt, AttemptState, BatchStatus, Job, JobStatus, Pacing, Person
 from speechai.operation.context import Context
 from speechai.retell.client import RetellClient
 from speechai.store import batches, jobs, people
-from speechai.store.connection import Document, Store
+from speechai.store.connection import Document, Store, open_store
 from speechai.store.people import Turn
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -156,3 +160,32 @@ def make_context(store: Store, clock: Callable[[], datetime] = lambda: NOW) -> C
         base_url="http://127.0.0.1:9", api_key="none", connect_timeout_seconds=1, read_timeout_seconds=1
     )
     return Context(settings=Settings(), store=store, retell=nowhere, clock=clock)
+
+
+class Meanwhile(pymongo.monitoring.CommandListener):
+    """Does something once, in front of the next command of a kind that the client sends."""
+
+    def __init__(self, command: str, action: Callable[[], object]) -> None:
+        self._command, self._action = command, action
+        self.is_done = False
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        if event.command_name == self._command and not self.is_done:
+            self.is_done = True
+            self._action()
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        """Not of interest."""
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        """Not of interest."""
+
+
+@contextmanager
+def meanwhile(mongo_uri: str, store: Store, command: str, action: Callable[[], object]) -> Iterator[Store]:
+    """The same database for one caller, in front of whose next `command` something happens, and it must happen."""
+    listener = Meanwhile(command, action)
+    client: pymongo.MongoClient[Document]
+    with pymongo.MongoClient(mongo_uri, tz_aware=True, event_listeners=[listener]) as client:
+        yield open_store(client, Settings(mongo_uri=mongo_uri, mongo_db=store.database.name))
+    assert listener.is_done

@@ -92,6 +92,14 @@ def test_a_dead_loaders_batch_is_taken_over_once_its_lease_is_over(store: Store)
     assert open_batch(store, winner)
 
 
+def test_a_load_is_counted_by_the_loader_that_gets_it_alone(store: Store) -> None:
+    create(store)
+    for tries in (1, 2):
+        at = (tries - 1) * timedelta(minutes=2)
+        assert race([partial(load, store, f"w{n}", at=at) for n in range(4)]).count(True) == 1
+        assert (batches.get_batch_document(store, "b") or {})["load_tries"] == tries
+
+
 def test_a_loader_that_renews_its_lease_keeps_the_batch(store: Store) -> None:
     create(store)
     load(store)

@@ -127,3 +127,26 @@ def test_a_load_that_is_taken_over_leaves_the_jobs_of_the_dead_loader_and_adds_t
     assert first.items() <= both.items()
     assert store.jobs.count_documents({"next_attempt_at": NOW}) == loading.CHUNK  # written by the first alone
     assert (batches.get_batch_document(store, batch_id) or {})["counts"]["contacts"] == len(rows)
+
+
+def test_a_file_that_kills_every_loader_is_given_up_with_a_reason_and_leaves_no_job(
+    store: Store, tmp_path: Path
+) -> None:
+    now = NOW
+
+    def dies_with_jobs_written() -> datetime:
+        if store.jobs.count_documents({}):
+            raise Died
+        return now
+
+    batch_id = submit(make_context(store), write_list(tmp_path / "list.csv", phone_list(3)))
+    for _ in range(loading.MOST_LOADS):
+        store.jobs.delete_many({})  # so that the next loader comes as far as the last
+        with pytest.raises(Died):
+            loading.load_batch(make_context(store, dies_with_jobs_written), batch_id)
+        now += LOAD_LEASE + timedelta(seconds=1)
+    assert loading.load_batch(make_context(store, lambda: now), batch_id) == []
+    document = batches.get_batch_document(store, batch_id) or {}
+    assert (document["status"], store.jobs.count_documents({})) == ("refused", 0)
+    assert f"{loading.MOST_LOADS} tries" in document["reason"]
+    assert store.database["uploads.files"].count_documents({}) == 0

@@ -5,21 +5,17 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-import pymongo
-import pymongo.monitoring
 import pytest
 
-from config.settings import Settings
 from speechai.core.model import Person
 from speechai.store import people
-from speechai.store.connection import Document, Store, open_store
+from speechai.store.connection import Store
 from speechai.store.people import Turn
-from tests.store.making import CAP, DAY, SEEN, THREADS, TOMORROW, person_of, race, settle, take
+from tests.store.making import CAP, DAY, SEEN, THREADS, TOMORROW, meanwhile, person_of, race, settle, take
 
 
 @dataclass(kw_only=True)
@@ -116,25 +112,6 @@ def test_the_turn_is_taken_at_most_cap_times_when_a_new_day_is_raced_for(known: 
     assert (person_of(known).day_on, person_of(known).attempts_today) == (DAY, 1)
 
 
-class Meanwhile(pymongo.monitoring.CommandListener):
-    """Does something once, in front of the next command of a kind that the client sends."""
-
-    def __init__(self, command: str, action: Callable[[], object]) -> None:
-        self._command, self._action = command, action
-        self.is_done = False
-
-    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
-        if event.command_name == self._command and not self.is_done:
-            self.is_done = True
-            self._action()
-
-    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
-        """Not of interest."""
-
-    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
-        """Not of interest."""
-
-
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.day_on}, {seen.attempts_today}")
 @pytest.mark.parametrize("command", ["update", "insert", "find"])
 def test_a_call_that_ends_while_the_turn_is_asked_for_does_not_cost_the_contact_its_day(
@@ -142,12 +119,8 @@ def test_a_call_that_ends_while_the_turn_is_asked_for_does_not_cost_the_contact_
 ) -> None:
     """Whenever it ends: the turn is free then, or it is asked for again in a moment, but the day is not over."""
     assert take(known, "a") is Turn.TAKEN
-    listener = Meanwhile(command, partial(settle, known, "a"))
-    client: pymongo.MongoClient[Document]
-    with pymongo.MongoClient(mongo_uri, tz_aware=True, event_listeners=[listener]) as client:
-        asking = open_store(client, Settings(mongo_uri=mongo_uri, mongo_db=known.database.name))
+    with meanwhile(mongo_uri, known, command, partial(settle, known, "a")) as asking:
         turn = take(asking, "b", seen=seen)
-    assert listener.is_done
     assert turn in (Turn.TAKEN, Turn.BUSY)
     assert take(known, "b") is Turn.TAKEN
     assert person_of(known).attempts_today == 2

@@ -14,7 +14,18 @@ from speechai.core.model import BatchStatus, JobStatus
 from speechai.operation.waves import open_due_waves
 from speechai.store import jobs, waves
 from speechai.store.connection import Store
-from tests.store.making import DAY, NOW, THREADS, TOMORROW, add_jobs, batch_document, claim, make_context, race
+from tests.store.making import (
+    DAY,
+    NOW,
+    THREADS,
+    TOMORROW,
+    add_jobs,
+    batch_document,
+    claim,
+    make_context,
+    meanwhile,
+    race,
+)
 
 NINE, NOON, THREE = time(9), time(12), time(15)  # NOW is noon of DAY in Santiago
 THREE_O_CLOCK = NOW + timedelta(hours=3)
@@ -135,6 +146,15 @@ def test_openers_that_race_with_different_views_of_who_waits_admit_sixty_people_
     assert len(admitted(running)) == A_DAY
 
 
+def test_an_opener_that_another_one_forestalls_follows_the_others_choice(running: Store, mongo_uri: str) -> None:
+    """The other records its choice after this one has read who waits and has chosen."""
+    waves.pass_over(running, "b", DAY, NINE, NOW)  # so that the next record is noon's
+    theirs = in_order(90, 150)
+    with meanwhile(mongo_uri, running, "insert", partial(start, running, NOON, *theirs)) as mine:
+        open_due_waves(make_context(mine))
+    assert admitted(running) == waves.cohort(running, "b", DAY) == theirs
+
+
 @pytest.mark.parametrize("done", [0, 20, A_DAY])
 def test_an_opening_that_died_is_finished_with_its_own_choice_however_far_it_came(running: Store, done: int) -> None:
     """The choice is another than the one that would be made now, so that a second one would show."""
@@ -165,3 +185,30 @@ def test_the_next_wave_of_a_full_day_takes_its_own_people_again_and_nobody_new(r
     assert admitted(running) == {*not_reached, *missing}
     assert waves.cohort(running, "b", DAY) == in_order(0, A_DAY)
     assert (jobs.get_job(running, "new") or pytest.fail("lost")).next_attempt_at == NEXT_NINE
+
+
+def test_who_came_after_the_choice_of_an_opening_that_died_has_the_days_free_places_at_the_next_wave(
+    running: Store,
+) -> None:
+    """The choice was of 40, one of the day's own people and 20 more could have been in it: the record stands."""
+    start(running, NINE, "j00149")
+    start(running, NOON, *in_order(100, 139))
+    open_due_waves(make_context(running, lambda: NOW + timedelta(minutes=1)))
+    assert admitted(running) == in_order(100, 139)
+    open_due_waves(make_context(running, lambda: THREE_O_CLOCK))
+    assert admitted(running) == in_order(100, 139) | {"j00149"} | in_order(0, A_DAY - 40)
+    assert waves.cohort(running, "b", DAY) == admitted(running)
+    assert running.jobs.count_documents({"admitted": False, "next_attempt_at": NEXT_NINE}) == 150 - A_DAY
+
+
+def test_the_openings_of_a_batch_are_told_in_order_without_whom_they_admit(store: Store) -> None:
+    for day, wave in ((TOMORROW, NINE), (DAY, THREE), (DAY, NINE)):
+        start(store, wave, "j", day=day)
+    start(store, NOON, "j", batch_id="b2")
+    told = waves.waves_of(store, "b")
+    assert [(one["day"], one["wave"]) for one in told] == [
+        (DAY.isoformat(), "09:00"),
+        (DAY.isoformat(), "15:00"),
+        (TOMORROW.isoformat(), "09:00"),
+    ]
+    assert all(one["state"] == "opening" and "chosen" not in one for one in told)
