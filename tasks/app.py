@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from kombu.exceptions import OperationalError
 import config
 from config.celery import celery_settings
 from config.settings import get_settings
+from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
 from speechai.operation.nudges import DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
+from speechai.retell.simulator_note import with_simulator
 from speechai.store.indexes import create_indexes
 
 log = structlog.get_logger(__name__)
@@ -31,7 +35,11 @@ app.conf.update(celery_settings(get_settings()))
 
 def context() -> Context:
     """This process's settings, store and Retell client; made at the first task, so after any fork."""
-    return open_context(get_settings())
+    return open_context(_nearby(get_settings()))
+
+
+# A worker or shell started by hand beside `speechai up` calls its simulator; asked once, not at every task.
+_nearby = lru_cache(maxsize=1)(with_simulator)
 
 
 def send(nudges: Iterable[Nudge]) -> None:
@@ -66,5 +74,13 @@ def _use_our_logs(**_: Any) -> None:
 
 @worker_init.connect
 def _prepare(**_: Any) -> None:
-    """A worker starts only with its indexes in place; a database that is away stops it with a readable message."""
-    create_indexes(open_context(get_settings()).store)
+    """A worker starts only with its indexes in place; a database that is away stops it with a readable message.
+
+    Raises SystemExit: Celery swallows every other exception of a signal, and the worker would take messages that it
+    can only throw away.
+    """
+    try:
+        create_indexes(context().store)
+    except SpeechAIError as error:
+        print(f"Error: the worker does not start: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -147,8 +147,8 @@ def _crew(settings: Settings, procfile: Path, port: int, factor: float) -> Itera
     """The Procfile's processes and the simulator, ready to work."""
     from config.celery import QUEUES
     from speechai.cli.running import simulator_command
-    from speechai.cli.session import simulator_answers
     from speechai.embedded.processes import environ_for, running_procfile
+    from speechai.retell.simulator_note import simulator_answers
     from tasks.app import app
 
     def is_ready() -> bool:

@@ -45,7 +45,7 @@ class Verdict:
 
 def compare(context: Context, base_url: str) -> Verdict:
     """Asks the simulator for every call and the database for every attempt with a call."""
-    from speechai.cli.session import ask_simulator
+    from speechai.retell.simulator_note import ask_simulator
     from speechai.store.batches import list_batches
     from speechai.store.statistics import job_lines
 

@@ -87,7 +87,7 @@ def up(no_simulator: bool, factor: float) -> None:
 @contextmanager
 def _retell(settings: Settings, no_simulator: bool, factor: float) -> Iterator[tuple[Settings, dict[str, str]]]:
     """The settings with the Retell to use, and the simulator as a process where one is needed."""
-    from speechai.cli.session import SIMULATOR_NOTE
+    from speechai.retell.simulator_note import SIMULATOR_NOTE
 
     if settings.retell_api_key is not None or not settings.retell_is_production:
         yield settings, {}
@@ -128,7 +128,7 @@ def free_port(wanted: int = 0) -> int:
 
 def _say_where(settings: Settings, simulated: bool) -> None:
     from config.settings import mask
-    from speechai.cli.session import SIMULATOR_NOTE
+    from speechai.retell.simulator_note import SIMULATOR_NOTE
 
     if simulated:
         # Only now: a second `up` on this folder is refused before it starts, and must not touch the note of the first.

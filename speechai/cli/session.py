@@ -6,12 +6,11 @@ where no address is set, and a simulator that `speechai up` runs is found by the
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from speechai.errors import Unavailable
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from speechai.operation.nudges import Nudge
     from speechai.retell.client import RetellClient
 
-SIMULATOR_NOTE = "simulator.json"
-"""Name of the note in the data folder that says where the simulator of `speechai up` listens."""
 _ANSWER_SECONDS = 3.0
 
 
@@ -30,6 +27,7 @@ def load() -> Settings:
     """The settings of this command, and its logs at WARNING (LOG_LEVEL=DEBUG shows all). Raises SettingsError."""
     from config.settings import get_settings
     from speechai.logs import configure_logs
+    from speechai.retell.simulator_note import with_simulator
 
     settings = with_simulator(get_settings())
     quiet = (
@@ -37,39 +35,6 @@ def load() -> Settings:
     )
     configure_logs(quiet)
     return settings
-
-
-def with_simulator(settings: Settings) -> Settings:
-    """`settings` pointed at the simulator that runs on this data folder, where they name no Retell of their own."""
-    if settings.retell_api_key is not None or not settings.retell_is_production:
-        return settings
-    try:
-        base_url = str(json.loads((settings.data_dir / SIMULATOR_NOTE).read_text())["base_url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return settings
-    return settings.model_copy(update={"retell_base_url": base_url}) if simulator_answers(base_url) else settings
-
-
-def simulator_answers(base_url: str) -> bool:
-    """Whether a simulator listens there."""
-    from http.client import HTTPException
-
-    try:
-        return bool(ask_simulator(base_url, "health", timeout_seconds=1)["status"] == "ok")
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
-        return False
-
-
-def ask_simulator(base_url: str, page: str, *, timeout_seconds: float) -> Any:
-    """One of its own pages (`health`, `journal`) as JSON values.
-
-    Raises OSError, HTTPException or ValueError where no simulator answers there.
-    """
-    from urllib.request import ProxyHandler, build_opener
-
-    # Never through a proxy, which could not reach an address of this machine.
-    with build_opener(ProxyHandler({})).open(f"{base_url}/simulator/{page}", timeout=timeout_seconds) as answer:
-        return json.load(answer)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from honcho.environ import parse_procfile
 
 from config.beat import beat_schedule, wave_times
 from config.celery import QUEUES, ROUTES, celery_settings
-from config.settings import SettingsError, load_settings
+from config.settings import SettingsError, get_settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 ENVIRON = {"REDIS_URL": "redis://127.0.0.1:1/0", "MONGO_URI": "mongodb://127.0.0.1:1"}
@@ -65,3 +65,18 @@ def test_every_task_explains_itself_in_a_shell(app):
 def test_without_a_broker_the_message_says_what_to_set():
     with pytest.raises(SettingsError, match="REDIS_URL"):
         celery_settings(load_settings({"DATA_DIR": "/nonexistent"}))
+
+
+def test_a_worker_that_cannot_work_does_not_start(app, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):
+    """Celery swallows what a signal raises: the worker would take messages and throw them away."""
+    from celery.signals import worker_init
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("RETELL_API_KEY", "RETELL_BASE_URL", "DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    get_settings.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        worker_init.send(sender=None)
+    get_settings.cache_clear()
+    assert ended.value.code == 2
+    assert "RETELL_API_KEY" in capsys.readouterr().err
