@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 LONGEST_PACE_WAIT = timedelta(seconds=5)
 """A dialling thread waits this long for its start; a longer queue goes back to the database."""
 PERSON_BUSY_WAIT = timedelta(seconds=60)
+LEAKED_AFTER = timedelta(hours=1)
+"""A turn so old whose attempt was never recorded belongs to nobody: longer than any claim lasts."""
 _MOMENTARY = (Denial.NO_CAPACITY, Denial.PERSON_BUSY, Denial.BATCH_NOT_RUNNING)
 
 
@@ -88,6 +90,7 @@ def _take_what_it_needs(
     if turn is Turn.CAPPED:
         return day_cap(policy, job, now)
     if turn is Turn.BUSY:
+        _free_a_leaked_turn(context, job.person_id, now)
         return Denied(
             code=Denial.PERSON_BUSY, reason="another call to the same person is live", next_at=now + PERSON_BUSY_WAIT
         )
@@ -104,6 +107,18 @@ def _take_what_it_needs(
         context.sleep((start - now).total_seconds())
         return _ask_again(context, job, policy, person, today)
     return allowed
+
+
+def _free_a_leaked_turn(context: Context, person_id: str, now: datetime) -> None:
+    """Gives back a turn that no slot leads to: its worker stalled until the sweep had freed its slot, then died."""
+    holder = people.turn_holder(context.store, person_id)
+    if holder is None:
+        return
+    attempt_id, since = holder
+    attempt = attempts.get_attempt(context.store, attempt_id)
+    if now - since > LEAKED_AFTER if attempt is None else not attempt.state.is_open:
+        people.give_turn_back(context.store, person_id, attempt_id)
+        log.warning("a leaked turn was given back", action="place_call", attempt_id=attempt_id)
 
 
 def _ask_again(context: Context, job: Job, policy: Policy, person: Person, today: date) -> Allowed | Denied:

@@ -82,6 +82,12 @@ def _inserted(store: Store, document: Document) -> bool:
     return False
 
 
+def turn_holder(store: Store, person_id: str) -> tuple[str, datetime] | None:
+    """The attempt that has the person's turn, and since when; None where nobody has it."""
+    document = store.people.find_one({"_id": person_id, "live_attempt_id": {"$gt": ""}})
+    return (document["live_attempt_id"], document["last_attempt_at"]) if document else None
+
+
 def give_turn_back(store: Store, person_id: str, attempt_id: str) -> None:
     """Undoes `take_turn` where no call happened."""
     store.people.update_one(

@@ -18,6 +18,7 @@ from speechai.retell.simulator import OutcomeScript
 
 from .conftest import MakeWorld
 from .lists import debtor, write_list
+from .mortal import die
 from .test_days import MISSED, PROMISE, TALK, enqueue, job_of, local
 from .test_deaths import MORNING, SPARSE, at, blows, next_day, one_more, status_of, what_was_loaded
 
@@ -117,6 +118,22 @@ def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
         here.run_for(seconds=100)  # the lease and a sweep
 
     for nth in blows(here, name, stall, writes_only=False):
+        one_more(here, tmp_path, nth)
+        assert here.violations() == [], nth
+        assert job_of(here, debtor(nth))["status"] in ("done", "failed"), nth
+        if here.now > at(here, 18, 0):
+            next_day(here)
+
+
+def test_a_worker_may_stall_until_its_slot_is_gone_and_then_die(world: MakeWorld, tmp_path: Path) -> None:
+    """Nothing leads to what it takes after that but the next worker that wants it."""
+    here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": PROMISE}))
+
+    def stall_and_die_soon() -> None:
+        here.run_for(seconds=65)
+        here.fuse.arm(2, die)
+
+    for nth in blows(here, "PlaceCall", stall_and_die_soon, writes_only=False):
         one_more(here, tmp_path, nth)
         assert here.violations() == [], nth
         assert job_of(here, debtor(nth))["status"] in ("done", "failed"), nth
