@@ -163,15 +163,20 @@ def make_context(store: Store, clock: Callable[[], datetime] = lambda: NOW) -> C
 
 
 class Meanwhile(pymongo.monitoring.CommandListener):
-    """Does something once, in front of the next command of a kind that the client sends."""
+    """Does something once, in front of the n-th command of a kind that the client sends."""
 
-    def __init__(self, command: str, action: Callable[[], object]) -> None:
-        self._command, self._action = command, action
-        self.is_done = False
+    def __init__(self, command: str, action: Callable[[], object], *, nth: int = 1) -> None:
+        self._command, self._action, self._left = command, action, nth
+
+    @property
+    def is_done(self) -> bool:
+        return self._left <= 0
 
     def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
-        if event.command_name == self._command and not self.is_done:
-            self.is_done = True
+        if event.command_name != self._command:
+            return
+        self._left -= 1
+        if self._left == 0:
             self._action()
 
     def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
@@ -182,9 +187,11 @@ class Meanwhile(pymongo.monitoring.CommandListener):
 
 
 @contextmanager
-def meanwhile(mongo_uri: str, store: Store, command: str, action: Callable[[], object]) -> Iterator[Store]:
-    """The same database for one caller, in front of whose next `command` something happens, and it must happen."""
-    listener = Meanwhile(command, action)
+def meanwhile(
+    mongo_uri: str, store: Store, command: str, action: Callable[[], object], *, nth: int = 1
+) -> Iterator[Store]:
+    """The same database for one caller, in front of whose n-th `command` something happens, and it must happen."""
+    listener = Meanwhile(command, action, nth=nth)
     client: pymongo.MongoClient[Document]
     with pymongo.MongoClient(mongo_uri, tz_aware=True, event_listeners=[listener]) as client:
         yield open_store(client, Settings(mongo_uri=mongo_uri, mongo_db=store.database.name))

@@ -148,9 +148,9 @@ def test_openers_that_race_with_different_views_of_who_waits_admit_sixty_people_
 
 def test_an_opener_that_another_one_forestalls_follows_the_others_choice(running: Store, mongo_uri: str) -> None:
     """The other records its choice after this one has read who waits and has chosen."""
-    waves.pass_over(running, "b", DAY, NINE, NOW)  # so that the next record is noon's
     theirs = in_order(90, 150)
-    with meanwhile(mongo_uri, running, "insert", partial(start, running, NOON, *theirs)) as mine:
+    forestall = partial(start, running, NOON, *theirs)
+    with meanwhile(mongo_uri, running, "insert", forestall, nth=2) as mine:  # the first passes nine o'clock over
         open_due_waves(make_context(mine))
     assert admitted(running) == waves.cohort(running, "b", DAY) == theirs
 
