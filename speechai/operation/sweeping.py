@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 500
 """Finds of one kind in one sweep; the next sweep goes on."""
-CANCEL_WINDOW = timedelta(hours=3)
-"""Longer than any call with its look-up and analysis."""
+CANCEL_WINDOW = timedelta(days=7)
+"""Longer than any call, and than any time for which nothing runs."""
 OPEN_STATES = (AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED)
 
 
