@@ -159,8 +159,8 @@ class Settings(BaseModel):
 
     @property
     def retell_is_production(self) -> bool:
-        """True where calls would really ring: Retell's own host, whatever the path or the case."""
-        return (urlsplit(self.retell_base_url).hostname or "").lower().endswith("retellai.com")
+        """True where calls would really ring: Retell's own host, whatever the path, the case or a final dot."""
+        return (urlsplit(self.retell_base_url).hostname or "").lower().rstrip(".").endswith("retellai.com")
 
     def masked(self) -> dict[str, Any]:
         """Every setting as printable values: the last four characters of a secret, no password in an address."""

@@ -111,7 +111,11 @@ def _reset(context: Context, batch: Batch, job_ids: Sequence[str], expected: Job
         raise NotAllowed(f"batch {batch.id} is cancelled: send its file again with --again")
     if not job_ids:
         return 0
-    count = jobs.reset_jobs(
+    # Opened first: contacts that wait in a batch which nobody opens any more would be lost. One that is closed again
+    # before they wait is opened by the sweep.
+    if batch.status is BatchStatus.COMPLETED:
+        _move(context, batch, expected=[BatchStatus.COMPLETED], to=BatchStatus.RUNNING, reason=reason)
+    return jobs.reset_jobs(
         context.store,
         job_ids,
         expected=expected,
@@ -119,9 +123,6 @@ def _reset(context: Context, batch: Batch, job_ids: Sequence[str], expected: Job
         reason=reason,
         now=context.clock(),
     )
-    if batch.status is BatchStatus.COMPLETED:
-        _move(context, batch, expected=[BatchStatus.COMPLETED], to=BatchStatus.RUNNING, reason=reason)
-    return count
 
 
 def clean_up(context: Context, *, older_than_days: float, with_calls: bool = False) -> Mapping[str, int]:

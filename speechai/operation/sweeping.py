@@ -116,6 +116,17 @@ def _close_batches(context: Context) -> None:
             batches.move_batch(
                 store, batch.id, expected=[BatchStatus.RUNNING], to=BatchStatus.COMPLETED, reason=None, now=now
             )
+    # A call that ended, or an operator's reset, between the questions by which a batch is found to have no open job.
+    for batch_id in batches.completed_since(store, now - CANCEL_WINDOW):
+        if batches.has_open_jobs(store, batch_id):
+            batches.move_batch(
+                store,
+                batch_id,
+                expected=[BatchStatus.COMPLETED],
+                to=BatchStatus.RUNNING,
+                reason="a contact waits after all",
+                now=now,
+            )
     # A call that ended while its batch was being cancelled may have put its job back to wait.
     for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW):
         jobs.move_jobs(

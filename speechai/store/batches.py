@@ -189,7 +189,16 @@ def has_open_jobs(store: Store, batch_id: str) -> bool:
 
 def cancelled_since(store: Store, instant: datetime) -> list[str]:
     """Batches that were cancelled at or after `instant`."""
-    found = store.batches.find({"status": BatchStatus.CANCELLED, "changed_at": {"$gte": instant}}, {"_id": 1})
+    return _changed_since(store, BatchStatus.CANCELLED, instant)
+
+
+def completed_since(store: Store, instant: datetime) -> list[str]:
+    """Batches that were completed at or after `instant`."""
+    return _changed_since(store, BatchStatus.COMPLETED, instant)
+
+
+def _changed_since(store: Store, status: BatchStatus, instant: datetime) -> list[str]:
+    found = store.batches.find({"status": status, "changed_at": {"$gte": instant}}, {"_id": 1})
     return [document["_id"] for document in found]
 
 

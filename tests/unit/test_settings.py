@@ -164,6 +164,7 @@ def test_several_caller_numbers_are_split(separator: str) -> None:
         ("https://api.retellai.com", True),
         ("https://API.RetellAI.com/v2/", True),
         ("https://retellai.com", True),
+        ("https://api.retellai.com.", True),
         ("http://127.0.0.1:8080", False),
         ("https://retellai.com.example.org", False),
     ],
