@@ -67,7 +67,7 @@ def test_two_lists_may_reach_for_one_person_at_every_request(world: MakeWorld, t
         send(nudges)
 
     send, here.send = here.send, watch  # type: ignore[method-assign]
-    for nth in blows(here, "PlaceCall", other_worker, writes_only=False):
+    for nth in blows(here, "PlaceCall", other_worker):
         messages.clear()
         lists = [
             enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
@@ -95,7 +95,7 @@ def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(worl
         send(nudges)
 
     send, here.send = here.send, watch  # type: ignore[method-assign]
-    for nth in blows(here, "PlaceCall", other_worker_and_its_call, run=3, writes_only=False):
+    for nth in blows(here, "PlaceCall", other_worker_and_its_call, run=3):
         for account in ("first", "second"):
             enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account)
             here.run_for(minutes=2)
@@ -133,7 +133,7 @@ def test_a_worker_may_stall_until_its_slot_is_gone_and_then_die(world: MakeWorld
         here.run_for(seconds=65)
         here.fuse.arm(2, die)
 
-    for nth in blows(here, "PlaceCall", stall_and_die_soon, writes_only=False):
+    for nth in blows(here, "PlaceCall", stall_and_die_soon):
         one_more(here, tmp_path, nth)
         assert here.violations() == [], nth
         assert job_of(here, debtor(nth))["status"] in ("done", "failed"), nth
