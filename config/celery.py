@@ -47,7 +47,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "enable_utc": True,
         # The zone of beat's crontabs: the waves are meant by the operator's clock. Messages stay UTC.
         "timezone": settings.timezone,
-        "task_queues": [Queue(name) for name in QUEUES],
+        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_default_queue": WORK,
         # A typo in a queue's name fails loudly instead of filling a queue that nobody reads.
         "task_create_missing_queues": False,

@@ -67,7 +67,7 @@ def up(no_simulator: bool, factor: float) -> None:
     """
     from config.settings import get_settings
     from speechai.cli.session import load, procfile, publish, require_redis
-    from speechai.embedded import addresses_for
+    from speechai.embedded import addresses_for, watch_over
     from speechai.embedded.processes import environ_for, run_procfile
     from speechai.store.connection import get_store
     from speechai.store.indexes import create_indexes
@@ -79,7 +79,11 @@ def up(no_simulator: bool, factor: float) -> None:
         require_redis(settings)
         create_indexes(get_store(settings))
         code = run_procfile(
-            procfile(), environ_for(settings, os.environ), extra, on_started=lambda: _say_where(settings, bool(extra))
+            procfile(),
+            environ_for(settings, os.environ),
+            extra,
+            on_started=lambda: _say_where(settings, bool(extra)),
+            check=watch_over(settings),
         )
     raise click.exceptions.Exit(code)
 

@@ -83,12 +83,13 @@ def run_procfile(
     extra: Mapping[str, str] | None = None,
     *,
     on_started: Callable[[], None] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> int:
     """Run all until SIGINT or SIGTERM (0) or until one ends by itself (1); a second signal ends the grace.
 
     Call it in the main thread. Every command is one simple command (the shell is replaced by it). `extra` are further
     processes, name to command; they start first. `on_started` is called once, when all have been started (not: when
-    they are ready).
+    they are ready). `check` is called again and again and may raise Unavailable, which counts as one that ended.
 
     Raises:
         ConfigurationError: the Procfile cannot be read.
@@ -104,6 +105,8 @@ def run_procfile(
         try:
             while not asked.wait(0.1):
                 crew.check()
+                if check:
+                    check()
         except Unavailable as error:
             lines.say(f"{error} Stopping the others.")
             return 1

@@ -142,7 +142,7 @@ def find(kind: Kind, data_dir: Path) -> Running | None:
         Unavailable: a server lives, but nobody wrote down where (its starter was killed in that very moment).
     """
     state = _state_file(kind, data_dir)
-    if not leash.is_held(state):
+    if not lives(kind, data_dir):
         return None
     facts = leash.facts_of(state)
     if facts is None:
@@ -151,6 +151,11 @@ def find(kind: Kind, data_dir: Path) -> Running | None:
             f"End the process that holds {state} (lsof {state}) and try again."
         )
     return Running(kind=kind, pid=facts["pid"], port=facts["port"])
+
+
+def lives(kind: Kind, data_dir: Path) -> bool:
+    """Whether a server of this folder lives, wherever it listens."""
+    return leash.is_held(_state_file(kind, data_dir))
 
 
 def start(kind: Kind, data_dir: Path) -> Running:

@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,23 @@ def addresses_for(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(
             update={SETTING[name]: getattr(addresses, SETTING[name]) for name, needed in missing.items() if needed}
         )
+
+
+def watch_over(settings: Settings) -> Callable[[], None]:
+    """A check for those whose children work with the servers: it raises Unavailable once one that `settings` name has
+    ended by itself, also where another command has started it anew meanwhile, on another port."""
+    noted = _noted(settings.data_dir)
+    own = {kind: noted[name] for kind in KINDS if (name := SETTING[kind.name]) in noted}
+    used = {kind: address for kind, address in own.items() if address == getattr(settings, SETTING[kind.name])}
+
+    def check() -> None:
+        for kind, address in used.items():
+            now_noted = _noted(settings.data_dir).get(SETTING[kind.name])
+            if not servers.lives(kind, settings.data_dir) or now_noted != address:
+                log = settings.data_dir / "logs" / f"{kind.name}.log"
+                raise Unavailable(f"{kind.title} has ended by itself; its log is {log}. Start again: nothing is lost.")
+
+    return check
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from config.settings import EMBEDDED_NOTE, Settings, load_settings
-from speechai.embedded import addresses_for, embedded_servers, servers
+from speechai.embedded import addresses_for, embedded_servers, servers, watch_over
 from speechai.embedded.servers import Kind
 from speechai.errors import Unavailable
 
@@ -277,3 +277,19 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match=r"file.*cannot be used.*DATA_DIR"), embedded_servers(tmp_path / "file" / "x"):
         pytest.fail("the context must not open")
+
+
+def test_a_server_that_ends_by_itself_is_noticed_also_where_it_was_started_anew(tmp_path: Path) -> None:
+    given = load_settings({"DATA_DIR": str(tmp_path), "MONGO_URI": "mongodb://127.0.0.1:1"})
+    with addresses_for(given) as settings:
+        check = watch_over(settings)
+        check()
+        for process in processes_of(tmp_path):
+            process.kill()
+            process.wait(10)
+        with pytest.raises(Unavailable, match=r"Valkey.* has ended by itself"):
+            check()
+        with addresses_for(given) as anew:
+            assert anew.redis_url != settings.redis_url
+            with pytest.raises(Unavailable, match="ended by itself"):
+                check()
