@@ -31,7 +31,8 @@ from speechai.retell.simulator import Limits as SimulatorLimits
 from speechai.store import batches
 from speechai.store.indexes import create_indexes
 from tests.flow.fleet import Fleet, wait_for
-from tests.flow.laws import Limits, collect, violations
+from tests.flow.evidence import collect
+from tests.flow.laws import Limits, violations
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 IN_REAL_TIME = (1, 2, 7, 9)
