@@ -30,8 +30,8 @@ from speechai.retell.simulator import DEFAULT_API_KEY, Fault, FaultKind, Simulat
 from speechai.retell.simulator import Limits as SimulatorLimits
 from speechai.store import batches
 from speechai.store.indexes import create_indexes
-from tests.flow.fleet import Fleet, wait_for
 from tests.flow.evidence import collect
+from tests.flow.fleet import Fleet, wait_for
 from tests.flow.laws import Limits, violations
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
