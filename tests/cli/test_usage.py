@@ -54,8 +54,8 @@ def test_the_issue_s_commands_are_all_there() -> None:
         (("report", "--format", "pdf"), "pdf"),
         (("report", "--output", "no/report.md"), "does not exist"),
         (("up", "--no-simulator"), "RETELL_API_KEY is not set"),
-        (("simulator", "--factor", "0"), "factor"),
-        (("simulator", "--script", "none.toml"), "none.toml"),
+        (("simulator", "--port", "0", "--factor", "0"), "factor"),
+        (("simulator", "--port", "0", "--script", "none.toml"), "none.toml"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_message(
