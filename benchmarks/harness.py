@@ -84,7 +84,7 @@ def cpu_seconds(processes: list[subprocess.Popen[bytes]]) -> float:
     return total
 
 
-def wait_until(done: object, *, timeout_seconds: float = 600.0, interval_seconds: float = 0.25) -> float:
+def wait_until(done: object, *, timeout_seconds: float = 600.0, interval_seconds: float = 1.0) -> float:
     """Seconds until `done()` is true. Raises TimeoutError."""
     started = time.monotonic()
     while not done():  # type: ignore[operator]

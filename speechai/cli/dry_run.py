@@ -34,7 +34,14 @@ def dry_run(settings: Settings, path: Path, order: Order, *, rejects: Path | Non
         def report(progress: Progress) -> None:
             shown.show(progress.phase, progress.rows, progress.total)
 
-        ingested = ingest_file(path, spec=spec_of(settings, order), now=datetime.now(UTC), progress=report)
+        ingested = ingest_file(
+            path,
+            spec=spec_of(
+                order, country=settings.country, time_zone=settings.timezone, max_upload_mb=settings.max_upload_mb
+            ),
+            now=datetime.now(UTC),
+            progress=report,
+        )
     with ingested:
         facts = _facts(path, ingested)
         rejections = summed_up(ingested.rejected())

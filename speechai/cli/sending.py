@@ -45,7 +45,7 @@ def check_order(settings: Settings, path: Path, order: Order) -> None:
     from speechai.operation.ingest.reading import open_source
     from speechai.operation.loading import policy_of, spec_of
 
-    spec = spec_of(settings, order)
+    spec = spec_of(order, country=settings.country, time_zone=settings.timezone, max_upload_mb=settings.max_upload_mb)
     policy_of(settings, order)
     with open_source(path, spec.limits) as source:
         find_layout(source, spec, load_aliases())

@@ -94,6 +94,7 @@ def _take_what_it_needs(
         return Denied(
             code=Denial.PERSON_BUSY, reason="another call to the same person is live", next_at=now + PERSON_BUSY_WAIT
         )
+    now = context.clock()
     start = capacity.reserve_start(
         store, now=now, per_second=settings.retell_calls_per_second, longest_wait=LONGEST_PACE_WAIT
     )

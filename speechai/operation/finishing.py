@@ -18,6 +18,7 @@ from speechai.catalogue.policies import get_policy
 from speechai.catalogue.use_cases import UseCase, get_use_case
 from speechai.core.after_call import NextStep, after_call, judge
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
+from speechai.errors import UsageError
 from speechai.operation.context import Context
 from speechai.operation.nudges import Nudges
 from speechai.retell.answers import read_call
@@ -44,16 +45,7 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     row, success = judge(facts, use_case)
     result = _result(attempt, job, facts, row, success, use_case)
     attempts.write_result(store, attempt.id, result)
-    step = after_call(
-        row=row,
-        success=success,
-        job=job,
-        phone=attempt.to_number,
-        batch=batch,
-        policy=get_policy(batch.policy),
-        delays=context.delays,
-        now=now,
-    )
+    step = _next_step(context, job, batch, attempt, row, success=success, now=now)
     if row.attempt:
         people.settle_turn(
             store,
@@ -85,6 +77,27 @@ def finish(context: Context, attempt_id: str) -> Nudges:
             reason=facts.reason if facts else None,
         )
     return []
+
+
+def _next_step(
+    context: Context, job: Job, batch: Batch, attempt: Attempt, row: OutcomeRow, *, success: bool, now: datetime
+) -> NextStep:
+    try:
+        policy = get_policy(batch.policy)
+    except (
+        UsageError
+    ) as error:  # taken out of the catalogue meanwhile: the result is kept, the batch waits for a person
+        return NextStep(status=JobStatus.SUSPENDED, reason=str(error), counts_as_attempt=row.attempt, pause_batch=True)
+    return after_call(
+        row=row,
+        success=success,
+        job=job,
+        phone=attempt.to_number,
+        batch=batch,
+        policy=policy,
+        delays=context.delays,
+        now=now,
+    )
 
 
 def apply_step(

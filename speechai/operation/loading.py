@@ -111,16 +111,16 @@ def policy_of(settings: Settings, order: Order) -> Policy:
     return allowed_policy(settings, order.policy or settings.default_policy)
 
 
-def spec_of(settings: Settings, order: Order) -> IngestSpec:
+def spec_of(order: Order, *, country: str, time_zone: str, max_upload_mb: float) -> IngestSpec:
     """How a file of this order is read; the same for the operator's dry run and for the worker."""
     return IngestSpec(
-        country=settings.country,
-        currency=CURRENCIES[settings.country],
-        time_zone=settings.timezone,
+        country=country,
+        currency=CURRENCIES[country],
+        time_zone=time_zone,
         required=frozenset(Meaning(name) for name in get_use_case(order.use_case).required),
         mapping=order.mapping,
         sheet=order.sheet,
-        limits=Limits(file_bytes=int(settings.max_upload_mb * 1024**2)),
+        limits=Limits(file_bytes=int(max_upload_mb * 1024**2)),
     )
 
 
@@ -164,9 +164,15 @@ def _load(context: Context, document: Document, owner: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="speechai-") as folder:
         path = _download(context, batch.id, Path(folder) / Path(document["file"]["name"]).name)
         # The instant of the upload, not of the load: a load that is taken over must give the same jobs.
-        with ingest_file(
-            path, spec=spec_of(context.settings, order), now=document["created_at"], progress=report
-        ) as ingested:
+        now = document["created_at"]
+        # The batch's country and zone, which are the sender's: the worker's own settings may be others.
+        spec = spec_of(
+            order,
+            country=batch.country,
+            time_zone=batch.time_zone,
+            max_upload_mb=context.settings.max_upload_mb,
+        )
+        with ingest_file(path, spec=spec, now=now, progress=report) as ingested:
             _write(context, batch, ingested, report)
             layout = ingested.layout
             facts: dict[str, Any] = {
@@ -225,8 +231,9 @@ def _job(
         position=position,
         next_attempt_at=next(waves) if in_waves else context.clock(),
         admitted=not in_waves,
-        time_zone=place.zone if place else batch.time_zone,
-        country=place.country if place else batch.country,
+        # Empty, so that nobody who resumes the job dials it by another place's hours.
+        time_zone=place.zone if place else "",
+        country=place.country if place else "",
         variables=_variables(contact),
     )
 

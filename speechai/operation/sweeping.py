@@ -30,7 +30,8 @@ def sweep(context: Context) -> Nudges:
     _take_back_dead_claims(context)
     _release_what_leaked(context)
     _close_batches(context)
-    return [*_overdue_polls(context), *_lost_loads(context), *open_due_waves(context)]
+    # The overdue polls last: finding them puts them off, so nothing after them may fail.
+    return [*_lost_loads(context), *open_due_waves(context), *_overdue_polls(context)]
 
 
 def _take_back_dead_claims(context: Context) -> None:

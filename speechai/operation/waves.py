@@ -11,6 +11,7 @@ import structlog
 from speechai.catalogue.policies import get_policy
 from speechai.core.model import Batch, BatchStatus, Pacing
 from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave
+from speechai.errors import UsageError
 from speechai.operation.context import Context
 from speechai.operation.nudges import DispatchDue, Nudges
 from speechai.store import batches, jobs, waves
@@ -22,8 +23,12 @@ def open_due_waves(context: Context) -> Nudges:
     """Opens the wave that each running wave batch should have open by now; one that is open already is left alone."""
     opened = 0
     for batch in batches.batches_in(context.store, BatchStatus.RUNNING):
-        if batch.pacing is Pacing.WAVES:
+        if batch.pacing is not Pacing.WAVES:
+            continue
+        try:
             opened += _open_wave_of(context, batch)
+        except UsageError as error:  # its policy is not in the catalogue any more: the other batches go on
+            log.error("a wave cannot be opened", action="open_wave", batch_id=batch.id, why=str(error))
     return [DispatchDue()] if opened else []
 
 
