@@ -142,7 +142,7 @@ def test_workers_killed_in_the_middle_dial_nobody_twice_and_lose_nobody(site: Si
 
 def test_a_broker_that_forgets_everything_costs_no_contact(site: Site):
     site.fleet.start()
-    batch_id = site.enqueue("deudores.xlsx")
+    batch_id = site.enqueue("generic.xlsx", use_case="survey")
     wait_for(lambda: site.simulator.journal()["total_calls"] >= 5, site.fleet)
     with redis.Redis.from_url(site.environ["REDIS_URL"]) as broker:
         for _ in range(3):
@@ -179,7 +179,7 @@ def test_a_task_called_from_the_shell_makes_a_batch_of_a_file_on_the_worker(site
 
 def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(site: Site):
     site.fleet.start()
-    batch_id = site.enqueue("deudores.xlsx")
+    batch_id = site.enqueue("generic.xlsx", use_case="survey")
     wait_for(lambda: site.simulator.journal()["total_calls"] >= 5, site.fleet)
     site.fleet.stop()
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechai.retell.call_request import CallRequest, as_text
@@ -63,6 +63,7 @@ def test_a_variable_is_sent_as_the_text_the_agent_should_read(value: Any, text: 
     assert as_text(value) == text
 
 
+@settings(max_examples=30)  # drawing such values is what takes the time
 @given(
     st.dictionaries(
         st.one_of(st.text(), st.integers(), st.booleans()),
