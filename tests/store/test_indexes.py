@@ -58,6 +58,7 @@ def test_jobs_have_one_index_besides_their_id(store: Store) -> None:
 def test_documents_without_a_call_or_a_file_are_as_many_as_wanted(store: Store) -> None:
     for documents in (store.attempts, store.batches):
         documents.insert_many([{"_id": n} for n in range(3)])
+        assert documents.count_documents({"_id": {"$in": [0, 1, 2]}}) == 3
 
 
 def test_a_database_that_cannot_be_reached_says_so() -> None:
