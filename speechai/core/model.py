@@ -15,6 +15,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 
+MEMORY_DAYS = 31
+"""How many local days of attempts and conversations are remembered: every window of a policy is shorter."""
+
+
 class JobStatus(StrEnum):
     """Life of one contact of one batch (law 2: each ends in a final state, waits with a time, or is suspended)."""
 
@@ -84,6 +88,47 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where the clock is read: every zone that the place may lie in, its country and region.
+
+    Several zones stand for a place that is not known exactly (a mobile number without an address): a rule of hours has
+    to hold in each of them. The first is the one in which local days are counted.
+    """
+
+    zones: tuple[ZoneInfo, ...]
+    country: str
+    """ISO 3166 alpha-2: whose public holidays count."""
+    region: str | None = None
+    """The part of an ISO 3166-2 code after the country, for regional holidays; None: not known."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which local days are counted."""
+        return self.zones[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One arm of an A/B test: an agent, or the same agent told another `variante`. `weight` is a whole share."""
+
+    name: str
+    agent_id: str | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """What a contact owes, as the list said on the local day `stated_on`. Amounts in minor units of `currency`."""
+
+    amount_minor: int
+    currency: str
+    stated_on: date
+    due_on: date | None = None
+    days_overdue: int | None = None
+    """As the list stated it on `stated_on`; `due_on`, where known, wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One uploaded list, as far as dialling needs to know it."""
 
@@ -98,11 +143,27 @@ class Batch:
     country: str = "CL"
     """ISO 3166 alpha-2: whose public holidays close the waves."""
     reason: str | None = None
+    priority: int = 5
+    """1 to 9: how many turns it has for one of a batch with priority 1, among the batches of its account."""
+    policy_overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the policy that this batch replaces, as written in TOML."""
+    override_because: str | None = None
+    """Why an override may loosen a legal preset; kept with the batch."""
+    variants: tuple[Variant, ...] = ()
+    negotiation: str | None = None
+    """Name of the negotiation table of the catalogue; None: nothing is offered."""
+    budget_micros: int | None = None
+    """Most that its calls may cost, USD micros; None: no limit of its own."""
 
     @property
     def zone(self) -> ZoneInfo:
         """The zone in which its waves open."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def site(self) -> Site:
+        """Where its waves open. Raises ZoneInfoNotFoundError."""
+        return Site(zones=(self.zone,), country=self.country)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +200,23 @@ class Job:
     call_id: str | None = None
     time_zone: str = "America/Santiago"
     """The contact's own zone, in which hours and local days are meant."""
+    other_zones: tuple[str, ...] = ()
+    """Further zones that the contact may be in, where the place is not known exactly: the hours hold in each."""
     country: str = "CL"
+    region: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    debt: Debt | None = None
+    callback_at: datetime | None = None
+    """When the person asked to be called; such a call comes before the waves and may be one more than `max_attempts`."""
+    suspended_by: str | None = None
+    """Set with `suspended`: `account`, lifted with the account's suspension, else None."""
     reason: str | None = None
+
+    @property
+    def site(self) -> Site:
+        """Where the contact's clock is read. Raises ZoneInfoNotFoundError or ValueError for a zone that is none."""
+        zones = (self.time_zone, *self.other_zones)
+        return Site(zones=tuple(map(ZoneInfo, zones)), country=self.country, region=self.region)
 
     @property
     def phones(self) -> tuple[str, ...]:
@@ -155,19 +230,41 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """One human being over all batches of one owner, with the counters that the rules ask for."""
+class Try:
+    """One attempt that took a turn: its instant and its local day at the contact's place."""
+
+    attempt_id: str
+    at: datetime
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Whose calls are counted over all batches, accounts and policies of one owner: a human being, or one telephone."""
 
     id: str
-    day_on: date | None = None
-    """The local day that `attempts_today` counts."""
-    attempts_today: int = 0
+    revision: int = 0
+    """Grows with every write; a turn is taken only from the revision that the rules were asked about."""
     live_attempt_id: str | None = None
+    tries: tuple[Try, ...] = ()
+    """The attempts of the last MEMORY_DAYS local days, the oldest first."""
+    talks_on: tuple[date, ...] = ()
+    """The local day of each effective contact (somebody talked) of the last MEMORY_DAYS, the oldest first."""
+    do_not_call: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Counted):
+    """One human being over all batches of one owner, by national id, else by phone."""
+
     silent_on: tuple[date, ...] = ()
     """Local days on which calls were placed and nobody talked, since the last conversation."""
-    contact_on: date | None = None
     excluded_reason: str | None = None
-    do_not_call: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone(Counted):
+    """One telephone by its E.164 number (`id`): the same under two national ids has its own caps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +292,11 @@ class Attempt:
     ended_at: datetime | None = None
     stop_asked_at: datetime | None = None
     outcome: str | None = None
+    policy: str | None = None
+    """Name and version of the policy under which it was dialled, e.g. `cl-ley-21320 v1`."""
+    variant: str | None = None
+    offer: Mapping[str, Any] | None = None
+    """What the agent was allowed to offer (negotiation), as stored; a promise is checked against it."""
     retell: Mapping[str, Any] | None = None
     """Retell's own call object, kept whole."""
 
