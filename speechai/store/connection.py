@@ -45,6 +45,12 @@ class Store:
     jobs: Documents
     attempts: Documents
     people: Documents
+    phones: Documents
+    accounts: Documents
+    ledger: Documents
+    callers: Documents
+    actions: Documents
+    alerts: Documents
     waves: Documents
     slots: Documents
     rejected: Documents
@@ -95,6 +101,12 @@ def open_store(client: MongoClient[Document], settings: Settings) -> Store:
         jobs=database[settings.mongo_coll_jobs],
         attempts=database[settings.mongo_coll_logs],
         people=database["people"],
+        phones=database["phones"],
+        accounts=database["accounts"],
+        ledger=database["ledger"],
+        callers=database["caller_numbers"],
+        actions=database["actions"],
+        alerts=database["alerts"],
         waves=database["waves"],
         slots=database["slots"],
         rejected=database["rejected_rows"],
