@@ -1,4 +1,4 @@
-"""What becomes of a job after one attempt: done, another try at a time, failed, or suspended.
+"""What becomes of a job after one attempt: done, another try at a time, a callback, failed, or suspended.
 
 Enter what Retell said (as an outcome row), the job and the delays; leaves a `NextStep`. The caller writes it. Called
 when a call is finished, when Retell refused it, and when its end was never told.
@@ -38,21 +38,29 @@ class NextStep:
     counts_as_attempt: bool = True
     retire_phone: bool = False
     pause_batch: bool = False
+    suspend_account: bool = False
+    """Every further call of the account would fail the same way: it waits for somebody, and the job with it."""
+    callback_at: datetime | None = None
+    """The person asked to be called then; `next_attempt_at` is the same instant."""
     keeps_its_place: bool = False
     """The job waits for a free line, not for the next wave of its batch."""
     do_not_call: bool = False
 
 
-def judge(facts: CallFacts | None, use_case: UseCase) -> tuple[OutcomeRow, bool]:
-    """The outcome of a call, and whether it was a success. None stands for a call whose end was never told."""
+def judge(facts: CallFacts | None, use_case: UseCase, *, asked_for_later: bool = False) -> tuple[OutcomeRow, bool]:
+    """The outcome of a call, and whether it was a success. None stands for a call whose end was never told.
+
+    With `asked_for_later` (the person wants to be called again) Retell's own judgement is not enough: a polite call
+    that put everything off is no success, one with a promise in it is.
+    """
     if facts is None:
         return load_outcomes()["unknown"], False
     row = outcome_of(facts.reason, in_voicemail=facts.in_voicemail)
     # A reason that Retell added after this version: what the call says itself keeps a debtor who has promised from
     # being called again (retell-api 4.4).
     may_succeed = row.retry is Retry.SUCCESS or (row.reason == "unknown" and facts.status == "ended")
-    success = may_succeed and use_case.is_success(successful=facts.successful, captured=facts.captured)
-    return row, success
+    successful = None if asked_for_later or row.outcome is Outcome.CALLBACK else facts.successful
+    return row, may_succeed and use_case.is_success(successful=successful, captured=facts.captured)
 
 
 def after_call(
@@ -65,16 +73,26 @@ def after_call(
     policy: Policy,
     delays: Delays,
     now: datetime,
+    callback_at: datetime | None = None,
 ) -> NextStep:
     """The job's next step after an attempt on `phone` that ended as `row` at `now` (aware UTC).
 
     `job.attempts` is the count before this attempt. The user's rules: done on success; busy or no answer 60 minutes;
-    other failures 30; no phone left, failed. In a wave batch the time rounds up to the next wave, except where only a
-    line was missing.
+    other failures 30 (a policy may say otherwise); no phone left, failed. In a wave batch the time rounds up to the
+    next wave, except where only a line was missing. `callback_at` (aware UTC, within the hours) is kept also where the
+    attempts are used up: the person asked for it.
     """
     words = f"{row.outcome} ({row.reason})"
     if success:
         return NextStep(status=JobStatus.DONE, reason=words)
+    if callback_at is not None and row.retry not in (Retry.NEVER, Retry.ACCOUNT):
+        return NextStep(
+            status=JobStatus.PENDING,
+            reason=f"a callback was asked for; the last: {words}",
+            next_attempt_at=callback_at,
+            callback_at=callback_at,
+            counts_as_attempt=row.attempt,
+        )
     if row.retry is Retry.NEVER:
         return NextStep(
             status=JobStatus.FAILED,
@@ -83,7 +101,7 @@ def after_call(
             do_not_call=row.outcome is Outcome.DO_NOT_CALL,
         )
     if row.retry is Retry.ACCOUNT:
-        return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, pause_batch=True)
+        return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, suspend_account=True)
     retire = row.retry is Retry.BAD_NUMBER
     used = job.attempts + (1 if row.attempt else 0)
     if used >= job.max_attempts:
@@ -100,7 +118,7 @@ def after_call(
             counts_as_attempt=row.attempt,
             retire_phone=True,
         )
-    earliest, momentary = now + _delay(row.retry, delays), row.retry is Retry.LATER
+    earliest, momentary = now + _delay(row.retry, policy, delays), row.retry is Retry.LATER
     return NextStep(
         status=JobStatus.PENDING,
         reason=words,
@@ -116,7 +134,8 @@ def retry_at(batch: Batch, policy: Policy, earliest: datetime) -> datetime:
     return earliest if batch.pacing is Pacing.CONTINUOUS else next_wave(policy, batch.zone, batch.country, earliest)
 
 
-def _delay(retry: Retry, delays: Delays) -> timedelta:
-    if retry is Retry.NO_ANSWER:
-        return delays.no_answer
-    return delays.later if retry is Retry.LATER else delays.other
+def _delay(retry: Retry, policy: Policy, delays: Delays) -> timedelta:
+    if retry is Retry.LATER:
+        return delays.later
+    name, standard = ("no_answer", delays.no_answer) if retry is Retry.NO_ANSWER else ("other", delays.other)
+    return timedelta(minutes=policy.delays_minutes[name]) if name in policy.delays_minutes else standard

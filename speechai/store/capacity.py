@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
-from speechai.store.connection import Store
+from speechai.store.connection import Document, Store
 from speechai.store.jobs import insert_missing
 
 _PACE = "retell"
@@ -34,15 +35,19 @@ def free_slots(store: Store, limit: int) -> int:
     return store.slots.count_documents({"attempt_id": None, "number": {"$lt": _usable(store, limit)}})
 
 
-def take_slot(store: Store, attempt_id: str, job_id: str, limit: int) -> bool:
-    """Takes a slot for the job's attempt; False where `limit` calls are live. Not to be called twice for one."""
+def take_slot(store: Store, attempt_id: str, job_id: str, limit: int, *, phone: str) -> bool:
+    """Takes a slot for the job's attempt on `phone`; False where `limit` calls are live. Not to be called twice.
+
+    The slot names everything that is taken after it, so that the sweep finds what a dead worker held.
+    """
+    held = {"attempt_id": attempt_id, "job_id": job_id, "phone": phone}
     usable = _usable(store, limit)
     for number in random.sample(range(usable), min(_PROBES, usable)):
-        if _take(store, number, attempt_id, job_id):
+        if _take(store, number, held):
             return True
     free = [slot["_id"] for slot in store.slots.find({"attempt_id": None, "number": {"$lt": usable}}, {"_id": 1})]
     random.shuffle(free)
-    return any(_take(store, number, attempt_id, job_id) for number in free)
+    return any(_take(store, number, held) for number in free)
 
 
 def _usable(store: Store, limit: int) -> int:
@@ -57,11 +62,8 @@ def _usable(store: Store, limit: int) -> int:
     return max(n for n in range(limit + 1) if n == 0 or n + sum(number >= n for number in held) <= limit)
 
 
-def _take(store: Store, number: int, attempt_id: str, job_id: str) -> bool:
-    result = store.slots.update_one(
-        {"_id": number, "attempt_id": None}, {"$set": {"attempt_id": attempt_id, "job_id": job_id}}
-    )
-    return result.modified_count == 1
+def _take(store: Store, number: int, held: Document) -> bool:
+    return store.slots.update_one({"_id": number, "attempt_id": None}, {"$set": held}).modified_count == 1
 
 
 def release_slot(store: Store, attempt_id: str) -> bool:
@@ -69,9 +71,21 @@ def release_slot(store: Store, attempt_id: str) -> bool:
     return store.slots.update_one({"attempt_id": attempt_id}, {"$set": {"attempt_id": None}}).modified_count == 1
 
 
-def held_slots(store: Store) -> list[tuple[str, str]]:
-    """The (attempt, job) of every slot that is taken."""
-    return [(slot["attempt_id"], slot["job_id"]) for slot in store.slots.find({"attempt_id": {"$gt": ""}})]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSlot:
+    """A slot that is taken, and what was taken with it."""
+
+    attempt_id: str
+    job_id: str
+    phone: str
+
+
+def held_slots(store: Store) -> list[HeldSlot]:
+    """Every slot that is taken."""
+    return [
+        HeldSlot(attempt_id=slot["attempt_id"], job_id=slot["job_id"], phone=slot["phone"])
+        for slot in store.slots.find({"attempt_id": {"$gt": ""}})
+    ]
 
 
 def reserve_start(store: Store, *, now: datetime, per_second: float, longest_wait: timedelta) -> datetime | None:

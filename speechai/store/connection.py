@@ -51,6 +51,7 @@ class Store:
     callers: Documents
     actions: Documents
     alerts: Documents
+    callbacks: Documents
     waves: Documents
     slots: Documents
     rejected: Documents
@@ -107,6 +108,7 @@ def open_store(client: MongoClient[Document], settings: Settings) -> Store:
         callers=database["caller_numbers"],
         actions=database["actions"],
         alerts=database["alerts"],
+        callbacks=database["callbacks"],
         waves=database["waves"],
         slots=database["slots"],
         rejected=database["rejected_rows"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -10,11 +11,15 @@ from speechai.core.model import (
     AttemptState,
     Batch,
     BatchStatus,
+    Debt,
     Job,
     JobStatus,
     Pacing,
     Person,
     Phase,
+    Phone,
+    Try,
+    Variant,
 )
 from speechai.store.connection import Document
 
@@ -37,6 +42,12 @@ def batch_from(document: Document) -> Batch:
         time_zone=document["time_zone"],
         country=document["country"],
         reason=document.get("reason"),
+        priority=document.get("priority", 5),
+        policy_overrides=document.get("policy_overrides") or {},
+        override_because=document.get("override_because"),
+        variants=tuple(Variant(**variant) for variant in document.get("variants") or ()),
+        negotiation=document.get("negotiation"),
+        budget_micros=document.get("budget_micros"),
     )
 
 
@@ -67,8 +78,13 @@ def job_from(document: Document) -> Job:
         last_phone_tried=document.get("last_phone_tried"),
         call_id=document.get("call_id"),
         time_zone=document["time_zone"],
+        other_zones=tuple(document.get("other_zones", ())),
         country=document["country"],
+        region=document.get("region"),
         variables=document.get("variables", {}),
+        debt=_debt_from(document.get("debt")),
+        callback_at=document.get("callback_at"),
+        suspended_by=document.get("suspended_by"),
         reason=document.get("reason"),
     )
 
@@ -107,24 +123,76 @@ def job_document(job: Job) -> Document:
         "fecha_pago_cliente": None,
         "monto_pago_cliente": None,
         "time_zone": job.time_zone,
+        "other_zones": list(job.other_zones),
         "country": job.country,
+        "region": job.region,
         "variables": dict(job.variables),
+        "debt": _debt_document(job.debt),
         "reason": job.reason,
     }
 
 
-def person_from(document: Document) -> Person:
+def _debt_from(document: Mapping[str, Any] | None) -> Debt | None:
+    if document is None:
+        return None
+    stated_on = day(document["stated_on"])
+    assert stated_on is not None
+    return Debt(
+        amount_minor=document["amount_minor"],
+        currency=document["currency"],
+        stated_on=stated_on,
+        due_on=day(document.get("due_on")),
+        days_overdue=document.get("days_overdue"),
+    )
+
+
+def _debt_document(debt: Debt | None) -> Document | None:
+    if debt is None:
+        return None
+    return {
+        "amount_minor": debt.amount_minor,
+        "currency": debt.currency,
+        "stated_on": debt.stated_on.isoformat(),
+        "due_on": debt.due_on.isoformat() if debt.due_on else None,
+        "days_overdue": debt.days_overdue,
+    }
+
+
+def person_from(document: Mapping[str, Any]) -> Person:
     """A person's counters; one that was never called has none."""
     return Person(
-        id=document["_id"],
-        day_on=day(document.get("day_on")),
-        attempts_today=document.get("attempts_today", 0),
-        live_attempt_id=document.get("live_attempt_id"),
-        silent_on=tuple(date.fromisoformat(text) for text in document.get("silent_on", ())),
-        contact_on=day(document.get("contact_on")),
+        **_counted(document),
+        silent_on=_days(document.get("silent_on")),
         excluded_reason=document.get("excluded_reason"),
-        do_not_call=bool(document.get("do_not_call")),
     )
+
+
+def phone_from(document: Mapping[str, Any]) -> Phone:
+    """A telephone's counters, as a person's."""
+    return Phone(**_counted(document))
+
+
+def _counted(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": document["_id"],
+        "revision": document.get("revision", 0),
+        "live_attempt_id": document.get("live_attempt_id"),
+        "tries": tuple(
+            Try(attempt_id=made["attempt_id"], at=made["at"], on=date.fromisoformat(made["on"]))
+            for made in document.get("tries", ())
+        ),
+        "talks_on": _days(document.get("talks_on")),
+        "do_not_call": bool(document.get("do_not_call")),
+    }
+
+
+def try_document(made: Try) -> Document:
+    """One attempt as it stands in a person's or a phone's list."""
+    return {"attempt_id": made.attempt_id, "at": made.at, "on": made.on.isoformat()}
+
+
+def _days(texts: Any) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(text) for text in texts or ())
 
 
 def attempt_from(document: Document) -> Attempt:
@@ -150,6 +218,9 @@ def attempt_from(document: Document) -> Attempt:
         ended_at=document.get("ended_at"),
         stop_asked_at=document.get("stop_asked_at"),
         outcome=document.get("outcome"),
+        policy=document.get("policy"),
+        variant=document.get("variant"),
+        offer=document.get("offer"),
         retell=document.get("retell"),
     )
 
@@ -173,4 +244,7 @@ def attempt_document(attempt: Attempt) -> Document:
         "time_zone": attempt.time_zone,
         "poll_number": attempt.poll_number,
         "next_poll_at": attempt.next_poll_at,
+        "policy": attempt.policy,
+        "variant": attempt.variant,
+        "offer": dict(attempt.offer) if attempt.offer is not None else None,
     }

@@ -140,8 +140,13 @@ def give_back(
     admitted: bool,
     reason: str,
     now: datetime,
+    denied: Mapping[str, Any] | None = None,
+    suspended_by: str | None = None,
 ) -> bool:
-    """Undoes a claim that sent nothing; the job has `status` then. False where it was past the point of no return."""
+    """Undoes a claim that sent nothing; the job has `status` then. False where it was past the point of no return.
+
+    `denied` is the decision behind it, kept for `speechai why`.
+    """
     result = store.jobs.update_one(
         {"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id, "phase": Phase.CLAIMED},
         {
@@ -151,6 +156,8 @@ def give_back(
                 "next_attempt_at": next_attempt_at,
                 "admitted": admitted,
                 "reason": reason,
+                "denied": dict(denied) if denied else None,
+                "suspended_by": suspended_by,
                 **_LET_GO,
             }
         },
@@ -180,10 +187,17 @@ def take_step(
             "reason": step.reason,
             "next_attempt_at": step.next_attempt_at,
             "admitted": admitted,
+            "denied": None,
+            "suspended_by": "account" if step.suspend_account else None,
             **_LET_GO,
             **result,
         },
     }
+    # One that no call answered yet (only a line was missing, the account is in trouble) is still asked for.
+    if step.callback_at is not None:
+        changes["$set"]["callback_at"] = step.callback_at
+    elif not (step.keeps_its_place or step.suspend_account):
+        changes["$unset"] = {"callback_at": ""}
     if step.counts_as_attempt:
         changes["$inc"] = {"attempts": 1}
     if step.retire_phone:
@@ -261,6 +275,21 @@ def move_jobs(store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus
     return result.modified_count
 
 
+def suspend_for_account(store: Store, batch_id: str, *, reason: str, now: datetime) -> int:
+    """Suspends the waiting jobs of a batch whose account may not call; each keeps its time, wave and callback."""
+    changes = {"status": JobStatus.SUSPENDED, "status_at": now, "suspended_by": "account", "reason": reason}
+    return store.jobs.update_many({"batch_id": batch_id, "status": JobStatus.PENDING}, {"$set": changes}).modified_count
+
+
+def resume_for_account(store: Store, batch_id: str, *, now: datetime) -> int:
+    """Undoes `suspend_for_account`: what the account's suspension held waits again, by its own time or at once."""
+    held = {"batch_id": batch_id, "status": JobStatus.SUSPENDED, "suspended_by": "account"}
+    freed = {"status": JobStatus.PENDING, "status_at": now, "suspended_by": None, "reason": "the account is active again"}
+    # One that was being dialled when its account stopped has no time of its own.
+    timeless = store.jobs.update_many({**held, "next_attempt_at": None}, {"$set": {**freed, "next_attempt_at": now}})
+    return timeless.modified_count + store.jobs.update_many(held, {"$set": freed}).modified_count
+
+
 def reset_jobs(
     store: Store, job_ids: Sequence[str], *, expected: JobStatus, admitted: bool, reason: str, now: datetime
 ) -> int:
@@ -274,6 +303,7 @@ def reset_jobs(
                 "bad_phones": [],
                 "admitted": admitted,
             },
+            "$unset": {"callback_at": ""},
             "$push": {"resets": {"at": now, "from": expected, "reason": reason}},
         },
     )
@@ -285,6 +315,8 @@ def _moved(to: JobStatus, *, reason: str, now: datetime) -> dict[str, Any]:
         "status": to,
         "status_at": now,
         "reason": reason,
+        "denied": None,
+        "suspended_by": None,
         "next_attempt_at": now if to is JobStatus.PENDING else None,
     }
 
