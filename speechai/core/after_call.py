@@ -131,7 +131,7 @@ def after_call(
 
 def retry_at(batch: Batch, policy: Policy, earliest: datetime) -> datetime:
     """When a contact that may be tried from `earliest` on is tried: then, or at the next wave of a wave batch."""
-    return earliest if batch.pacing is Pacing.CONTINUOUS else next_wave(policy, batch.zone, batch.country, earliest)
+    return earliest if batch.pacing is Pacing.CONTINUOUS else next_wave(policy, batch.site, earliest)
 
 
 def _delay(retry: Retry, policy: Policy, delays: Delays) -> timedelta:

@@ -1,7 +1,9 @@
-"""When a policy's doors are open at a place: hours, weekdays, public holidays, across changes of daylight saving.
+"""When a policy's doors are open at a site: hours, weekdays, public holidays, across changes of daylight saving.
 
-Enter a policy, a zone and an instant (aware UTC); leaves an answer or the next instant that is open. Everything is
+Enter a policy, a site and an instant (aware UTC); leaves an answer or the next instant that is open. Everything is
 walked in local days and turned into UTC at the end, so that a day of 23 or 25 hours loses no opening and gains none.
+Where a site has several zones, open means open in each of them. The openings of a day are worked out once: the plan
+of a campaign asks a million times for the same few weeks.
 """
 
 from __future__ import annotations
@@ -15,46 +17,54 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from speechai.catalogue.policies import Policy
+from speechai.core.model import Site
+
+Opening = tuple[datetime, datetime]
+"""From, and until before, two instants in UTC."""
 
 _SEARCH_DAYS = 400
 """How far ahead an opening is looked for; every policy of the catalogue opens at least once a week."""
+_MOST_DAYS = 50_000
+"""Days kept in memory before they are forgotten: about 30 sites of 4 policies over a year."""
+_ONE_DAY = timedelta(days=1)
 
 
-def is_open(policy: Policy, zone: ZoneInfo, country: str, at: datetime) -> bool:
-    """True where a call may start at the instant `at` in `zone`, by hours, weekday and holidays alone."""
-    opening = _opening(policy, zone, country, at.astimezone(zone).date())
-    return opening is not None and opening[0] <= at < opening[1]
+def is_open(policy: Policy, site: Site, at: datetime) -> bool:
+    """True where a call may start at the instant `at`, by hours, weekday and holidays alone, in every zone of `site`.
+
+    Raises ValueError for a country whose holidays would matter and are not known.
+    """
+    day = at.astimezone(site.zones[0]).date()
+    return any(start <= at < end for start, end in openings_on(policy, site, day))
 
 
-def next_open(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
-    """The first instant at or after `after` (aware UTC) at which `is_open` holds, in UTC."""
-    if is_open(policy, zone, country, after):
-        return after
-    for day in islice(_days_from(after.astimezone(zone).date()), _SEARCH_DAYS):
-        opening = _opening(policy, zone, country, day)
-        if opening is not None and opening[0] >= after:
-            return opening[0]
+def next_open(policy: Policy, site: Site, after: datetime) -> datetime:
+    """The first instant at or after `after` (aware UTC) at which `is_open` holds, in UTC. Raises ValueError."""
+    for day in islice(_days_from(after.astimezone(site.zone).date()), _SEARCH_DAYS):
+        for start, end in openings_on(policy, site, day):
+            if after < end:
+                return max(start, after)
     raise ValueError(f"policy {policy.name!r} never opens within {_SEARCH_DAYS} days")
 
 
-def open_days(policy: Policy, country: str, first: date) -> Iterator[date]:
+def open_days(policy: Policy, site: Site, first: date) -> Iterator[date]:
     """The local days from `first` on, itself included, on which the policy opens at all; without end."""
-    return (day for day in _days_from(first) if _hours_on(policy, country, day) is not None)
+    return (day for day in _days_from(first) if openings_on(policy, site, day))
 
 
-def waves_on(policy: Policy, zone: ZoneInfo, country: str, day: date) -> list[tuple[time, datetime]]:
-    """The day's waves that fall into open hours, as (local time, UTC instant), in order."""
-    opening = _opening(policy, zone, country, day)
-    if opening is None:
+def waves_on(policy: Policy, site: Site, day: date) -> list[tuple[time, datetime]]:
+    """The waves of the local day that fall into open hours, as (local time, UTC instant), in order."""
+    openings = openings_on(policy, site, day)
+    if not openings:
         return []
-    instants = ((wave, local_instant(day, wave.hour * 60 + wave.minute, zone)) for wave in policy.waves)
-    return [(wave, instant) for wave, instant in instants if opening[0] <= instant < opening[1]]
+    instants = ((wave, local_instant(day, wave.hour * 60 + wave.minute, site.zone)) for wave in policy.waves)
+    return [(wave, at) for wave, at in instants if any(start <= at < end for start, end in openings)]
 
 
-def next_wave(policy: Policy, zone: ZoneInfo, country: str, after: datetime) -> datetime:
-    """The first wave at or after `after` (aware UTC) on which calling is allowed, in UTC."""
-    for day in islice(open_days(policy, country, after.astimezone(zone).date()), _SEARCH_DAYS):
-        for _, instant in waves_on(policy, zone, country, day):
+def next_wave(policy: Policy, site: Site, after: datetime) -> datetime:
+    """The first wave at or after `after` (aware UTC) on which calling is allowed, in UTC. Raises ValueError."""
+    for day in islice(_days_from(after.astimezone(site.zone).date()), _SEARCH_DAYS):
+        for _, instant in waves_on(policy, site, day):
             if instant >= after:
                 return instant
     raise ValueError(f"policy {policy.name!r} has no wave within its hours")
@@ -75,36 +85,74 @@ def local_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     return instant
 
 
-def is_holiday(country: str, day: date) -> bool:
-    """True on a public holiday of the country (library `holidays`). Raises ValueError for a country it lacks."""
-    return day in _holidays(country, day.year)
+def is_holiday(country: str, day: date, region: str | None = None) -> bool:
+    """True on a public holiday of the country or, where it is known, of its region (library `holidays`).
+
+    A region that the library does not know has the national holidays. Raises ValueError for a country it lacks.
+    """
+    return day in _holidays(country, region, day.year)
 
 
-@lru_cache(maxsize=64)
-def _holidays(country: str, year: int) -> frozenset[date]:
-    try:
-        return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError:
-        raise ValueError(f"no public holidays are known for {country!r}") from None
+def openings_on(policy: Policy, site: Site, day: date) -> tuple[Opening, ...]:
+    """The intervals of the local day (of the site's first zone) in which the policy is open in every zone, in order.
+
+    Mostly one; none on a closed day. Kept by the policy's identity: nothing in a policy changes.
+    """
+    key = (id(policy), site, day)
+    kept = _kept.get(key)
+    if kept is None:
+        if len(_kept) >= _MOST_DAYS:
+            _kept.clear()
+        # The policy is kept too, so that its id stays its own.
+        kept = _kept[key] = (policy, _openings(policy, site, day))
+    return kept[1]
 
 
-def _opening(policy: Policy, zone: ZoneInfo, country: str, day: date) -> tuple[datetime, datetime] | None:
-    """The one interval of the local day in which the policy is open, in UTC, end excluded; None on a closed day.
+_kept: dict[tuple[int, Site, date], tuple[Policy, tuple[Opening, ...]]] = {}
+
+
+def _openings(policy: Policy, site: Site, day: date) -> tuple[Opening, ...]:
+    found = _in_zone(policy, site, site.zone, day)
+    for zone in site.zones[1:]:
+        # The same instants may belong to the day before or after there.
+        there = [piece for n in (-1, 0, 1) for piece in _in_zone(policy, site, zone, day + n * _ONE_DAY)]
+        found = [(max(a[0], b[0]), min(a[1], b[1])) for a in found for b in there if max(a[0], b[0]) < min(a[1], b[1])]
+    return tuple(_merged(found))
+
+
+def _in_zone(policy: Policy, site: Site, zone: ZoneInfo, day: date) -> list[Opening]:
+    """The one interval of the day in one zone, or none.
 
     Instants, not wall times, are compared: where the clock goes back over the end of the hours, they end only once.
     """
-    hours = _hours_on(policy, country, day)
-    if hours is None:
-        return None
-    start, end = (local_instant(day, minute, zone) for minute in hours)
-    return (start, end) if start < end else None  # hours that daylight saving skips whole are no opening
-
-
-def _hours_on(policy: Policy, country: str, day: date) -> tuple[int, int] | None:
     hours = policy.hours.get(day.weekday())
-    if hours is None or (policy.closed_on_holidays and is_holiday(country, day)):
-        return None
-    return hours.start_minute, hours.end_minute
+    if hours is None or (policy.closed_on_holidays and is_holiday(site.country, day, site.region)):
+        return []
+    start, end = local_instant(day, hours.start_minute, zone), local_instant(day, hours.end_minute, zone)
+    return [(start, end)] if start < end else []  # hours that daylight saving skips whole are no opening
+
+
+def _merged(pieces: list[Opening]) -> Iterator[Opening]:
+    """Pieces that touch, as one: two days of a zone that meet at its midnight are no door that closes."""
+    start = end = None
+    for piece in sorted(pieces):
+        if start is not None and end == piece[0]:
+            end = piece[1]
+            continue
+        if start is not None and end is not None:
+            yield start, end
+        start, end = piece
+    if start is not None and end is not None:
+        yield start, end
+
+
+@lru_cache(maxsize=256)
+def _holidays(country: str, region: str | None, year: int) -> frozenset[date]:
+    try:
+        known = region if region in holidays.country_holidays(country).subdivisions else None
+        return frozenset(holidays.country_holidays(country, subdiv=known, years=year))
+    except NotImplementedError:
+        raise ValueError(f"no public holidays are known for {country!r}") from None
 
 
 def _days_from(first: date) -> Iterator[date]:

@@ -80,8 +80,8 @@ def _by_the_calendar(
     silent = exclusion_by_silence(policy, person, today)
     if silent is not None:
         return Denied(code=Denial.EXCLUDED, reason=silent)
-    if not is_open(policy, zone, job.country, now):
-        at = next_open(policy, zone, job.country, now)
+    if not is_open(policy, job.site, now):
+        at = next_open(policy, job.site, now)
         words = f"{_words(now, zone)} is outside the hours of {policy.name}; not before {_words(at, zone)}"
         return Denied(code=Denial.OUTSIDE_HOURS, reason=words, next_at=at)
     if person.day_on == today and person.attempts_today >= policy.attempts_a_day:
@@ -93,7 +93,7 @@ def day_cap(policy: Policy, job: Job, now: datetime) -> Denied:
     """The denial of a person who has had the day's attempts: not before the next local day's opening."""
     zone = ZoneInfo(job.time_zone)
     tomorrow = local_instant(now.astimezone(zone).date() + timedelta(days=1), 0, zone)
-    at = next_open(policy, zone, job.country, tomorrow)
+    at = next_open(policy, job.site, tomorrow)
     words = f"the person has had {policy.attempts_a_day} attempts today; not before {_words(at, zone)}"
     return Denied(code=Denial.DAY_CAP, reason=words, next_at=at)
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from speechai.catalogue.policies import Policy
 from speechai.core.calendar import is_open, local_instant, next_wave, open_days, waves_on
-from speechai.core.model import Batch, Job
+from speechai.core.model import Batch, Job, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,8 @@ def due_wave(policy: Policy, batch: Batch, now: datetime) -> DueWave | None:
     A wave that was missed while nothing ran opens late, if calling is still allowed.
     """
     day = now.astimezone(batch.zone).date()
-    reached = [wave for wave, instant in waves_on(policy, batch.zone, batch.country, day) if instant <= now]
-    if not reached or not is_open(policy, batch.zone, batch.country, now):
+    reached = [wave for wave, instant in waves_on(policy, batch.site, day) if instant <= now]
+    if not reached or not is_open(policy, batch.site, now):
         return None
     return DueWave(day=day, wave=reached[-1], missed=tuple(reached[:-1]))
 
@@ -52,16 +51,16 @@ def choose_cohort(waiting: Sequence[Job], cohort: AbstractSet[str], people_a_day
 
 def next_day_wave(policy: Policy, batch: Batch, day: date) -> datetime:
     """The first wave after the local `day`, in UTC: where contacts wait for whom the day had no place."""
-    return next_wave(policy, batch.zone, batch.country, local_instant(day + timedelta(days=1), 0, batch.zone))
+    return next_wave(policy, batch.site, local_instant(day + timedelta(days=1), 0, batch.zone))
 
 
-def planned_waves(policy: Policy, zone: ZoneInfo, country: str, now: datetime) -> Iterator[datetime]:
+def planned_waves(policy: Policy, site: Site, now: datetime) -> Iterator[datetime]:
     """For the first contact of a list, the second and so on: the wave at which its turn can come, in UTC.
 
     A day has `people_a_day` contacts, all planned for the first of its waves that is still ahead of `now`.
     """
-    for day in open_days(policy, country, now.astimezone(zone).date()):
-        ahead = [instant for _, instant in waves_on(policy, zone, country, day) if instant >= now]
+    for day in open_days(policy, site, now.astimezone(site.zone).date()):
+        ahead = [instant for _, instant in waves_on(policy, site, day) if instant >= now]
         if ahead:
             for _ in range(policy.people_a_day):
                 yield ahead[0]

@@ -194,7 +194,7 @@ def _load(context: Context, document: Document, owner: str) -> bool:
 def _write(context: Context, batch: Batch, ingested: Ingested, report: _Lease) -> None:
     """Jobs and rejected rows, in chunks. Written again by a takeover, they are the same."""
     policy = allowed_policy(context.settings, batch.policy)
-    waves = planned_waves(policy, batch.zone, batch.country, context.clock())
+    waves = planned_waves(policy, batch.site, context.clock())
     contacts = enumerate(ingested.contacts())
     written = 0
     for chunk in _chunks(contacts, CHUNK):
