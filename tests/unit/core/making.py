@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from speechai.catalogue.policies import Hours, Policy, get_policy
-from speechai.core.model import Batch, BatchStatus, Job, JobStatus, Pacing, Person
+from speechai.core.model import Batch, BatchStatus, Job, JobStatus, Pacing, Person, Site
 
 SANTIAGO = ZoneInfo("America/Santiago")
 PUNTA_ARENAS = ZoneInfo("America/Punta_Arenas")
@@ -18,6 +18,8 @@ EASTER = ZoneInfo("Pacific/Easter")
 BUENOS_AIRES = ZoneInfo("America/Argentina/Buenos_Aires")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
 """Its clock moves by half an hour: not served, but the arithmetic must not assume whole hours."""
+
+SITE = Site(zones=(SANTIAGO,), country="CL")
 
 MAIN, SECOND, THIRD = "+56911111111", "+56922222222", "+56933333333"
 
@@ -36,6 +38,11 @@ def instants(first: str, last: str) -> st.SearchStrategy[datetime]:
 def local(text: str, zone: ZoneInfo = SANTIAGO) -> datetime:
     """The UTC instant of a wall time that exists once in `zone`."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+def site_in(*zones: ZoneInfo, country: str = "CL", region: str | None = None) -> Site:
+    """A place that lies in one of the zones."""
+    return Site(zones=zones, country=country, region=region)
 
 
 def make_policy(*, every_day: tuple[int, int] | None = None, **changes: Any) -> Policy:

@@ -15,7 +15,7 @@ from speechai.catalogue.use_cases import get_use_case
 from speechai.core.after_call import Delays, NextStep, after_call, judge, retry_at
 from speechai.core.calendar import waves_on
 from speechai.core.model import CallFacts, Job, JobStatus, Pacing
-from tests.unit.core.making import MAIN, SANTIAGO, SECOND, THIRD, instants, local, make_batch, make_job
+from tests.unit.core.making import MAIN, SANTIAGO, SECOND, SITE, THIRD, instants, local, make_batch, make_job
 
 DEFAULT = get_policy("default")
 OUTCOMES = load_outcomes()
@@ -168,7 +168,7 @@ PHONES = [(), (SECOND,), (SECOND, THIRD)]
 def is_wave(instant: datetime) -> bool:
     """True for an instant at which a wave of the default policy opens in Santiago."""
     day = instant.astimezone(SANTIAGO).date()
-    return instant in [opens_at for _, opens_at in waves_on(DEFAULT, SANTIAGO, "CL", day)]
+    return instant in [opens_at for _, opens_at in waves_on(DEFAULT, SITE, day)]
 
 
 @pytest.mark.parametrize("row", OUTCOMES.values(), ids=lambda row: row.reason)

@@ -18,9 +18,11 @@ from tests.unit.core.making import (
     LORD_HOWE,
     PUNTA_ARENAS,
     SANTIAGO,
+    SITE,
     instants,
     local,
     make_policy,
+    site_in,
     utc,
 )
 
@@ -46,7 +48,7 @@ QUARTER = timedelta(minutes=15)
     ],
 )
 def test_default_policy_is_open_by_the_minute_weekday_and_holiday(at: str, expected: bool) -> None:
-    assert is_open(DEFAULT, SANTIAGO, "CL", local(at)) is expected
+    assert is_open(DEFAULT, SITE, local(at)) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_default_policy_is_open_by_the_minute_weekday_and_holiday(at: str, expec
     ],
 )
 def test_next_opening_passes_over_closed_hours_and_days(after: str, expected: str) -> None:
-    assert next_open(DEFAULT, SANTIAGO, "CL", local(after)) == local(expected)
+    assert next_open(DEFAULT, SITE, local(after)) == local(expected)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +83,18 @@ def test_holidays_are_those_of_the_contacts_country(country: str, day: date, exp
 
 def test_a_country_without_known_holidays_is_refused_and_not_guessed() -> None:
     with pytest.raises(ValueError, match="no public holidays"):
-        is_open(DEFAULT, SANTIAGO, "XX", local("2026-11-23T12:00"))
+        is_open(DEFAULT, site_in(SANTIAGO, country="XX"), local("2026-11-23T12:00"))
 
 
 def test_a_policy_that_ignores_holidays_never_asks_for_the_country() -> None:
-    assert is_open(ALWAYS, SANTIAGO, "XX", local("2026-12-25T03:00"))
+    assert is_open(ALWAYS, site_in(SANTIAGO, country="XX"), local("2026-12-25T03:00"))
 
 
 def test_waves_outside_the_days_hours_are_left_out() -> None:
     hours = {0: Hours(start_minute=10 * 60, end_minute=15 * 60)}
     policy = make_policy(hours=hours, waves=("09:00", "12:00", "15:00"))
-    assert waves_on(policy, SANTIAGO, "CL", date(2026, 11, 23)) == [(time(12), local("2026-11-23T12:00"))]
-    assert waves_on(policy, SANTIAGO, "CL", date(2026, 11, 24)) == []
+    assert waves_on(policy, SITE, date(2026, 11, 23)) == [(time(12), local("2026-11-23T12:00"))]
+    assert waves_on(policy, SITE, date(2026, 11, 24)) == []
 
 
 @pytest.mark.parametrize(
@@ -106,13 +108,13 @@ def test_waves_outside_the_days_hours_are_left_out() -> None:
     ],
 )
 def test_next_wave_is_the_first_one_at_or_after_the_instant(after: str, expected: str) -> None:
-    assert next_wave(DEFAULT, SANTIAGO, "CL", local(after)) == local(expected)
+    assert next_wave(DEFAULT, SITE, local(after)) == local(expected)
 
 
 def test_a_policy_whose_waves_never_fall_into_its_hours_is_an_error_and_no_endless_search() -> None:
     policy = make_policy(every_day=(16 * 60, 20 * 60))
     with pytest.raises(ValueError, match="no wave"):
-        next_wave(policy, SANTIAGO, "CL", local("2026-11-23T09:00"))
+        next_wave(policy, SITE, local("2026-11-23T09:00"))
 
 
 @pytest.mark.parametrize(
@@ -185,32 +187,32 @@ def happens_twice(zone: ZoneInfo, at: datetime) -> bool:
 @given(policies(), zones, moments)
 def test_open_means_that_the_wall_clock_stands_within_the_hours(policy: Policy, zone: ZoneInfo, at: datetime) -> None:
     assume(not happens_twice(zone, at))
-    assert is_open(policy, zone, "CL", at) is open_by_the_wall_clock(policy, zone, at)
+    assert is_open(policy, site_in(zone), at) is open_by_the_wall_clock(policy, zone, at)
 
 
 @given(policies(), zones, moments)
 def test_next_opening_is_open_and_nothing_before_it_is(policy: Policy, zone: ZoneInfo, after: datetime) -> None:
-    found = next_open(policy, zone, "CL", after)
+    found = next_open(policy, site_in(zone), after)
     assert found >= after
-    assert is_open(policy, zone, "CL", found)
+    assert is_open(policy, site_in(zone), found)
     step = after
     while step < found:
-        assert not is_open(policy, zone, "CL", step)
+        assert not is_open(policy, site_in(zone), step)
         # Every quarter of an hour by the UTC clock: all hours of these policies and all clock changes fall on one.
         step += QUARTER - (step - datetime(2026, 1, 1, tzinfo=UTC)) % QUARTER
 
 
 @given(policies(), zones, moments)
 def test_next_opening_of_an_opening_is_itself(policy: Policy, zone: ZoneInfo, after: datetime) -> None:
-    found = next_open(policy, zone, "CL", after)
-    assert next_open(policy, zone, "CL", found) == found
+    found = next_open(policy, site_in(zone), after)
+    assert next_open(policy, site_in(zone), found) == found
 
 
 @given(policies(), zones, st.dates(date(2026, 1, 1), date(2027, 12, 1)))
 def test_the_doors_open_and_close_at_most_once_a_day(policy: Policy, zone: ZoneInfo, day: date) -> None:
     start, end = local_instant(day, 0, zone), local_instant(day + timedelta(days=1), 0, zone)
     steps = [start + n * QUARTER for n in range(int((end - start) / QUARTER))]
-    seen = [is_open(policy, zone, "CL", at) for at in steps]
+    seen = [is_open(policy, site_in(zone), at) for at in steps]
     changes = sum(a != b for a, b in zip([False, *seen], [*seen, False], strict=True))
     assert changes in (0, 2)
 
@@ -219,17 +221,17 @@ def test_the_doors_open_and_close_at_most_once_a_day(policy: Policy, zone: ZoneI
 def test_next_wave_is_open_at_a_wave_hour_and_no_wave_lies_before_it(
     policy: Policy, zone: ZoneInfo, after: datetime
 ) -> None:
-    days = list(islice(open_days(policy, "CL", after.astimezone(zone).date() - timedelta(days=1)), 12))
-    every = sorted(instant for day in days for _, instant in waves_on(policy, zone, "CL", day))
+    days = list(islice(open_days(policy, site_in(zone), after.astimezone(zone).date() - timedelta(days=1)), 12))
+    every = sorted(instant for day in days for _, instant in waves_on(policy, site_in(zone), day))
     assume(any(instant >= after for instant in every))
-    found = next_wave(policy, zone, "CL", after)
+    found = next_wave(policy, site_in(zone), after)
     assert found == min(instant for instant in every if instant >= after)
-    assert is_open(policy, zone, "CL", found)
+    assert is_open(policy, site_in(zone), found)
 
 
 @given(policies(), st.dates(date(2026, 1, 1), date(2027, 12, 1)))
 def test_open_days_are_in_order_and_leave_no_open_day_out(policy: Policy, first: date) -> None:
-    days = list(islice(open_days(policy, "CL", first), 5))
+    days = list(islice(open_days(policy, SITE, first), 5))
     assert days == sorted(set(days))
     assert days[0] >= first
     between = (first + timedelta(days=n) for n in range((days[-1] - first).days))

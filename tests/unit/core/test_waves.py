@@ -17,19 +17,21 @@ from speechai.catalogue.policies import get_policy
 from speechai.core.after_call import Delays, after_call
 from speechai.core.calendar import is_open, next_wave, waves_on
 from speechai.core.may_call import Denied, may_call
-from speechai.core.model import BatchStatus, Job, JobStatus
+from speechai.core.model import BatchStatus, Job, JobStatus, Try
 from speechai.core.waves import DueWave, choose_cohort, due_wave, most_attempts, next_day_wave, planned_waves
 from tests.unit.core.making import (
     BUENOS_AIRES,
     EASTER,
     PUNTA_ARENAS,
     SANTIAGO,
+    SITE,
     instants,
     local,
     make_batch,
     make_job,
     make_person,
     make_policy,
+    site_in,
     utc,
 )
 
@@ -87,7 +89,7 @@ def test_waves_keep_their_wall_time_over_a_change_of_the_clock(
     """`before` and `after` are the hours by which the zone is behind UTC on that Saturday and on the Sunday after."""
     for day, behind in ((saturday, before), (saturday + timedelta(days=1), after)):
         expected = [datetime.combine(day, time(hour + behind), UTC) for hour in (9, 12, 15)]
-        assert [instant for _, instant in waves_on(ALWAYS, zone, "CL", day)] == expected
+        assert [instant for _, instant in waves_on(ALWAYS, site_in(zone), day)] == expected
 
 
 @pytest.mark.parametrize("zone", [SANTIAGO, PUNTA_ARENAS, EASTER, BUENOS_AIRES], ids=str)
@@ -96,7 +98,7 @@ def test_a_beat_that_ticks_through_a_year_meets_every_wave_once(zone: ZoneInfo, 
     """Walks the year from wave to wave as `next_wave` leads, and compares with the days of the calendar."""
     at, end = local(f"{year}-01-01T00:00", zone), local(f"{year + 1}-01-01T00:00", zone)
     met: Counter[tuple[date, time]] = Counter()
-    while (at := next_wave(ALWAYS, zone, "CL", at)) < end:
+    while (at := next_wave(ALWAYS, site_in(zone), at)) < end:
         there = at.astimezone(zone)
         met[(there.date(), there.time())] += 1
         at += timedelta(microseconds=1)
@@ -115,7 +117,7 @@ def test_a_beat_that_ticks_through_a_year_meets_every_wave_once(zone: ZoneInfo, 
 def test_a_wave_in_an_hour_that_happens_twice_opens_once(saturday: date, instants: list[str]) -> None:
     policy = make_policy(every_day=(0, 1440), waves=("23:30",), closed_on_holidays=False)
     batch = make_batch()
-    assert [i for _, i in waves_on(policy, SANTIAGO, "CL", saturday)] == [utc(text) for text in instants]
+    assert [i for _, i in waves_on(policy, SITE, saturday)] == [utc(text) for text in instants]
     start = local(f"{saturday}T12:00")
     ticks = [start + timedelta(minutes=n) for n in range(24 * 60)]
     opened = {(due.day, due.wave) for tick in ticks if (due := due_wave(policy, batch, tick)) is not None}
@@ -125,7 +127,7 @@ def test_a_wave_in_an_hour_that_happens_twice_opens_once(saturday: date, instant
 def test_a_wave_in_an_hour_that_is_skipped_opens_at_the_jump() -> None:
     policy = make_policy(every_day=(0, 1440), waves=("00:30",), closed_on_holidays=False)
     sunday = date(2026, 9, 6)
-    assert waves_on(policy, SANTIAGO, "CL", sunday) == [(time(0, 30), utc("2026-09-06T04:00"))]
+    assert waves_on(policy, SITE, sunday) == [(time(0, 30), utc("2026-09-06T04:00"))]
     due = due_wave(policy, make_batch(), utc("2026-09-06T04:00"))
     assert due == DueWave(day=sunday, wave=time(0, 30), missed=())
 
@@ -142,7 +144,7 @@ def test_a_wave_in_an_hour_that_is_skipped_opens_at_the_jump() -> None:
     ],
 )
 def test_a_list_is_planned_with_sixty_people_a_day(now: str, first_day: str, first_hour: int) -> None:
-    planned = list(islice(planned_waves(DEFAULT, SANTIAGO, "CL", local(now)), 60 * 30 + 7))
+    planned = list(islice(planned_waves(DEFAULT, SITE, local(now)), 60 * 30 + 7))
     days = Counter(instant.astimezone(SANTIAGO).date() for instant in planned)
     assert planned[0] == local(f"{first_day}T{first_hour:02}:00")
     assert list(days.values()) == [60] * 30 + [7]
@@ -150,7 +152,7 @@ def test_a_list_is_planned_with_sixty_people_a_day(now: str, first_day: str, fir
     assert {instant.astimezone(SANTIAGO).time() for instant in planned[60:]} == {time(9)}
     for day, following in pairwise(days):
         skipped = [day + timedelta(days=n) for n in range(1, (following - day).days)]
-        assert all(not waves_on(DEFAULT, SANTIAGO, "CL", closed) for closed in skipped)
+        assert all(not waves_on(DEFAULT, SITE, closed) for closed in skipped)
 
 
 @given(
@@ -161,11 +163,11 @@ def test_a_list_is_planned_with_sixty_people_a_day(now: str, first_day: str, fir
 def test_planned_waves_fill_every_open_day_exactly_and_never_lie_in_the_past(
     people: int, at: datetime, zone: ZoneInfo
 ) -> None:
-    planned = list(islice(planned_waves(make_policy(people_a_day=people), zone, "CL", at), people * 9))
+    planned = list(islice(planned_waves(make_policy(people_a_day=people), site_in(zone), at), people * 9))
     assert planned == sorted(planned)
     assert set(Counter(instant.astimezone(zone).date() for instant in planned).values()) == {people}
-    assert all(instant >= at and is_open(DEFAULT, zone, "CL", instant) for instant in planned)
-    assert planned[0] == next_wave(DEFAULT, zone, "CL", at)
+    assert all(instant >= at and is_open(DEFAULT, site_in(zone), instant) for instant in planned)
+    assert planned[0] == next_wave(DEFAULT, site_in(zone), at)
 
 
 @given(at=instants("2026-01-01", "2027-12-01"))
@@ -175,7 +177,7 @@ def test_whom_the_day_had_no_place_for_waits_for_a_later_day(at: datetime) -> No
     later = next_day_wave(DEFAULT, batch, day)
     assert later.astimezone(SANTIAGO).date() > day
     assert later.astimezone(SANTIAGO).time() == time(9)
-    assert is_open(DEFAULT, SANTIAGO, "CL", later)
+    assert is_open(DEFAULT, SITE, later)
 
 
 def job(position: int, attempts: int = 0) -> Job:
@@ -244,15 +246,16 @@ def test_a_contact_who_never_answers_is_carried_from_day_to_day_until_silence_en
     policy, batch = make_policy(attempts_a_day=a_day, silent_days=silent_days), make_batch()
     contact = make_job(max_attempts=most_attempts(max_tries, policy))
     made: Counter[date] = Counter()
+    tries: list[Try] = []
     now = local("2026-11-23T09:00")
     while contact.status is JobStatus.PENDING:
         today = now.astimezone(SANTIAGO).date()
-        person = make_person(day_on=today, attempts_today=made[today], silent_on=tuple(sorted(+made)))
+        person = make_person(tries=tuple(tries), silent_on=tuple(sorted(made)))
         allowed = may_call(policy, batch=BatchStatus.RUNNING, job=contact, person=person, now=now)
         if isinstance(allowed, Denied) and allowed.next_at is None:
             break
         if isinstance(allowed, Denied):
-            now = next_wave(policy, SANTIAGO, "CL", allowed.next_at or now)
+            now = next_wave(policy, SITE, allowed.next_at or now)
             continue
         step = after_call(
             row=load_outcomes()["dial_no_answer"],
@@ -265,8 +268,9 @@ def test_a_contact_who_never_answers_is_carried_from_day_to_day_until_silence_en
             now=now,
         )
         made[today] += 1
+        tries.append(Try(attempt_id=f"a{len(tries)}", at=now, on=today))
         contact = replace(contact, status=step.status, attempts=contact.attempts + 1)
         now = step.next_attempt_at or now
-    days = sorted(+made)
+    days = sorted(made)
     assert len(days) == silent_days
     assert [made[day] for day in days[:-1]] == [a_day] * (silent_days - 1)
