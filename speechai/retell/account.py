@@ -97,7 +97,7 @@ class CallerNumber:
     outbound_agent_ids: tuple[str, ...]
     """Empty: a call without `agent_id` from this number is refused."""
     outbound_countries: tuple[str, ...] | None
-    """Two-letter countries that it may call; None where it says nothing."""
+    """Two-letter countries (upper case) that it may call; None: every one, as Retell means no list or an empty one."""
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
@@ -114,8 +114,8 @@ class CallerNumber:
             kind=text_of(payload.get("phone_number_type")),
             nickname=text_of(payload.get("nickname")),
             outbound_agent_ids=tuple(agent_id for agent_id in ids if agent_id),
-            outbound_countries=tuple(c for c in countries if isinstance(c, str))
-            if isinstance(countries, list)
+            outbound_countries=tuple(c.upper() for c in countries if isinstance(c, str))
+            if isinstance(countries, list) and countries
             else None,
         )
 

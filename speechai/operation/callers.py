@@ -1,0 +1,142 @@
+"""The caller numbers at work: which one a call comes from, what its end says of it, and what Retell lets it call.
+
+Enters an account's pool, a job and the phone to dial; leaves the number or why there is none. Called at the moment of
+dialling, when a call is finished, and by beat for the countries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import phonenumbers
+import structlog
+
+from speechai.catalogue.callers import failure_of, kept_results, load_rest_rules, says_of_the_caller
+from speechai.catalogue.outcomes import OutcomeRow
+from speechai.core.callers import CallerNumber, CallResult, choose_caller, rest_after
+from speechai.core.decision import Denial, Denied
+from speechai.errors import ConfigurationError, NotFound, UsageError
+from speechai.operation.alerts import raise_alert
+from speechai.operation.context import Context
+from speechai.store import callers
+
+if TYPE_CHECKING:
+    from speechai.core.accounts import Account
+    from speechai.core.model import Attempt, Job
+
+log = structlog.get_logger(__name__)
+
+
+def caller_for(context: Context, account: Account, job: Job, to_number: str, now: datetime) -> str | Denied:
+    """The number from which `to_number` of the job's person is called at `now`: of the account's own, else of all.
+
+    Denied with an alert where none may call the country of `to_number`, or all that may are resting.
+    """
+    country = country_of(to_number)
+    pool = callers.get_callers(context.store, pool_of(context, account.from_numbers))
+    chosen = choose_caller(pool, person_id=job.person_id, country=country, now=now, zone=job.site.zone)
+    if isinstance(chosen, Denied):
+        _alert_of(context, account.id, country, chosen, now)
+    return chosen
+
+
+def pool_of(context: Context, own: Iterable[str] = ()) -> tuple[str, ...]:
+    """The numbers of an account that has `own` ones, else the general ones (RETELL_FROM_NUMBER); () for none."""
+    numbers = tuple(dict.fromkeys(own))
+    if numbers:
+        return numbers
+    try:
+        return context.from_numbers
+    except ConfigurationError:
+        return ()
+
+
+def country_of(number: str) -> str | None:
+    """The country (ISO 3166 alpha-2) of an E.164 number; None where it has none, or is no number."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return None
+    return region if region and region.isalpha() else None
+
+
+def note_outcome(context: Context, attempt: Attempt, row: OutcomeRow, now: datetime) -> None:
+    """Notes what a finished call says of its caller number, and lets that rest where a rule asks for it.
+
+    Doing it again is harmless. An end that says nothing of the number (`config/catalogue/callers.toml`) is not noted.
+    """
+    if not says_of_the_caller(row):
+        return
+    failure = failure_of(row)
+    result = CallResult(attempt_id=attempt.id, placed_at=attempt.placing_at, failure=failure)
+    callers.note_result(context.store, attempt.from_number, result, keep=kept_results())
+    if failure is None:
+        return
+    caller = callers.get_caller(context.store, attempt.from_number)
+    rest = rest_after(caller, load_rest_rules(), now) if caller is not None else None
+    if caller is None or rest is None:
+        return
+    words = f"caller number {caller.number} rests for {rest.rule.rest_minutes} minutes: {rest.why}"
+    # The alert first: a death in between repeats both, the other way round it would leave the rest untold.
+    raise_alert(context, "caller_rested", caller.number, words, now)
+    if callers.rest(context.store, caller.number, rest.until, rest.why, by="rules", at=now, seen=caller):
+        log.warning(words, action="rest_caller", until=rest.until.isoformat(), rule=rest.rule.name)
+
+
+def refresh_countries(context: Context, now: datetime, *, pools: Iterable[str] = ()) -> list[CallerNumber]:
+    """Asks Retell for the workspace's numbers and keeps which countries each may call; returns them as they are kept.
+
+    A number of `pools` (the accounts' own), of the general pool or known from before that Retell does not list is not
+    called from any more, with an alert, until it is listed again. Raises AccountRefused, RetellLater, RetellUnknown;
+    then what was known before goes on being used.
+    """
+    listed = {number.number: number for number in context.retell.numbers() if number.number}
+    for number in listed.values():
+        callers.keep_countries(context.store, number.number, number.outbound_countries, now)
+    known = {caller.number for caller in callers.list_callers(context.store)}
+    in_use = {*pool_of(context), *pools}
+    callers.note_unlisted(context.store, sorted((known | in_use) - listed.keys()), now)
+    for missing in sorted(in_use - listed.keys()):
+        words = f"caller number {missing} is none of this Retell workspace: import it there, or take it out of the pool"
+        raise_alert(context, "caller_unknown", missing, words, now)
+    return callers.list_callers(context.store)
+
+
+def rest_caller(context: Context, number: str, *, minutes: int, because: str, by: str) -> datetime:
+    """Lets a number rest for `minutes` from now on; returns until when. Raises NotFound, UsageError."""
+    if minutes < 1:
+        raise UsageError(f"{minutes} is not a time to rest: 1 minute or more")
+    _require(context, number)
+    now = context.clock()
+    until = now + timedelta(minutes=minutes)
+    callers.rest(context.store, number, until, because, by=by, at=now)
+    log.info("a caller number rests", action="rest_caller", caller=number, until=until.isoformat(), by=by)
+    return until
+
+
+def wake_caller(context: Context, number: str, *, by: str) -> bool:
+    """Ends a number's rest now; False where it does not rest. Raises NotFound."""
+    _require(context, number)
+    return callers.wake(context.store, number, by=by, at=context.clock())
+
+
+def _require(context: Context, number: str) -> None:
+    if number not in pool_of(context) and callers.get_caller(context.store, number) is None:
+        raise NotFound(f"{number} is not a caller number that is known: `speechai numbers list` shows them")
+
+
+def _alert_of(context: Context, account_id: str, country: str | None, denied: Denied, now: datetime) -> None:
+    place = country or "a country that is not known"
+    if denied.code is Denial.CALLERS_RESTING:
+        words = (
+            f"account {account_id}: every caller number that may call {place} rests until {denied.next_at:%H:%M} UTC"
+        )
+        raise_alert(context, "callers_resting", account_id, words, now)
+        return
+    words = (
+        f"account {account_id}: none of its caller numbers may call {place}. Allow it at Retell (outbound countries of "
+        "the number), or add a number that may"
+    )
+    raise_alert(context, "no_caller_number", f"{account_id}/{country or 'unknown'}", words, now)
