@@ -34,9 +34,11 @@ def beat_schedule(settings: Settings) -> dict[str, Any]:
 
 
 def wave_times() -> list[time]:
-    """The local times at which any policy of the catalogue opens a wave."""
+    """The local times at which any policy of the catalogue opens a wave; most take those of the user's own rules."""
     text = files("config").joinpath("catalogue", "policies.toml").read_text(encoding="utf-8")
-    return sorted({time.fromisoformat(wave) for policy in tomllib.loads(text).values() for wave in policy["waves"]})
+    return sorted(
+        {time.fromisoformat(wave) for policy in tomllib.loads(text).values() for wave in policy.get("waves", ())}
+    )
 
 
 def _every(task: str, seconds: float) -> dict[str, Any]:
