@@ -116,7 +116,7 @@ def resolve_policy(name: str, overrides: Mapping[str, Any], because: str | None)
     """
     if not overrides:
         return get_policy(name)
-    return _resolved(name, json.dumps(overrides, sort_keys=True, default=str), (because or "").strip() or None)
+    return _resolved(name, json.dumps(dict(overrides), sort_keys=True, default=str), (because or "").strip() or None)
 
 
 @lru_cache(maxsize=1024)
