@@ -50,6 +50,11 @@ class CallerNumber:
         """True where Retell would let it call `country`. A country that is not known is on nobody's list."""
         return self.is_listed is not False and (self.countries is None or country in self.countries)
 
+    def tally(self) -> tuple[int, int]:
+        """How many calls failed, and how many there were, among the latest that count."""
+        counted = [r for r in self.results if self.counts_from is None or r.placed_at >= self.counts_from]
+        return sum(result.failure is not None for result in counted), len(counted)
+
     def counted(self, rule: RestRule, now: datetime) -> tuple[CallResult, ...]:
         """The results that `rule` looks at, at `now`."""
         oldest = now - rule.memory if self.counts_from is None else max(now - rule.memory, self.counts_from)
@@ -87,13 +92,13 @@ def choose_caller(
     the pool or Retell's list changes), CALLERS_RESTING with the instant of the first waking (shown in `zone`).
     """
     able = [number for number in numbers if number.may_call(country)]
-    facts: dict[str, Fact] = {"country": country or "?", "numbers": len(numbers)}
     if not able:
-        return Denied(code=Denial.NO_CALLER_NUMBER, facts=facts)
+        facts: dict[str, Fact] = {"numbers": len(numbers)} if numbers else {}
+        return Denied(code=Denial.NO_CALLER_NUMBER, facts={**facts, "country": country} if country else facts)
     awake = [number for number in able if not number.is_resting(now)]
     if not awake:
         wakes_at = min(number.rested_until for number in able if number.rested_until is not None)
-        facts = {**facts, "numbers": len(able), "until": wakes_at.astimezone(zone).isoformat()}
+        facts = {"numbers": len(able), "next_at": wakes_at.astimezone(zone).isoformat()}
         return Denied(code=Denial.CALLERS_RESTING, facts=facts, next_at=wakes_at)
     return max(awake, key=lambda number: _score(person_id, number.number)).number
 

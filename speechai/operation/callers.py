@@ -6,7 +6,8 @@ dialling, when a call is finished, and by beat for the countries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,22 @@ import structlog
 from speechai.catalogue.callers import failure_of, kept_results, load_rest_rules, says_of_the_caller
 from speechai.catalogue.outcomes import OutcomeRow
 from speechai.core.callers import CallerNumber, CallResult, choose_caller, rest_after
-from speechai.core.decision import Denial, Denied
-from speechai.errors import ConfigurationError, NotFound, UsageError
+from speechai.core.decision import Denial, Denied, Fact
+from speechai.errors import ConfigurationError, NotFound, RetellError, UsageError
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context
 from speechai.store import callers
+from speechai.store.accounts import list_accounts
 
 if TYPE_CHECKING:
     from speechai.core.accounts import Account
     from speechai.core.model import Attempt, Job
 
 log = structlog.get_logger(__name__)
+
+REFRESH_EVERY = timedelta(hours=1)
+"""A number's countries change by hand, at Retell: an hour late costs some refused calls."""
+ASKED_AGAIN_AFTER = timedelta(minutes=5)
 
 
 def caller_for(context: Context, account: Account, job: Job, to_number: str, now: datetime) -> str | Denied:
@@ -35,11 +41,17 @@ def caller_for(context: Context, account: Account, job: Job, to_number: str, now
     Denied with an alert where none may call the country of `to_number`, or all that may are resting.
     """
     country = country_of(to_number)
+    if account.countries and country not in account.countries:
+        return _denied_to(context, account, country, now)
     pool = callers.get_callers(context.store, pool_of(context, account.from_numbers))
     chosen = choose_caller(pool, person_id=job.person_id, country=country, now=now, zone=job.site.zone)
-    if isinstance(chosen, Denied):
-        _alert_of(context, account.id, country, chosen, now)
-    return chosen
+    if not isinstance(chosen, Denied):
+        return chosen
+    if chosen.code is Denial.NO_CALLER_NUMBER:
+        return _denied_to(context, account, country, now, chosen.facts)
+    words = f"account {account.id}: every caller number that may call {country or 'this number'} rests"
+    raise_alert(context, "callers_resting", account.id, f"{words} until {chosen.next_at:%Y-%m-%d %H:%M} UTC", now)
+    return replace(chosen, facts={**chosen.facts, "account": account.id})
 
 
 def pool_of(context: Context, own: Iterable[str] = ()) -> tuple[str, ...]:
@@ -85,23 +97,56 @@ def note_outcome(context: Context, attempt: Attempt, row: OutcomeRow, now: datet
         log.warning(words, action="rest_caller", until=rest.until.isoformat(), rule=rest.rule.name)
 
 
-def refresh_countries(context: Context, now: datetime, *, pools: Iterable[str] = ()) -> list[CallerNumber]:
-    """Asks Retell for the workspace's numbers and keeps which countries each may call; returns them as they are kept.
+def refresh_countries(context: Context) -> None:
+    """Brings what Retell lets each number call up to date, at most once in REFRESH_EVERY over all processes.
 
-    A number of `pools` (the accounts' own), of the general pool or known from before that Retell does not list is not
-    called from any more, with an alert, until it is listed again. Raises AccountRefused, RetellLater, RetellUnknown;
-    then what was known before goes on being used.
+    For the sweep: where Retell does not answer, what was known before goes on being used, and it is asked again soon.
     """
+    now = context.clock()
+    if not callers.claim_listing(context.store, now=now, every=REFRESH_EVERY):
+        return
+    try:
+        ask_for_countries(context)
+    except RetellError as error:
+        callers.postpone_listing(context.store, until=now + ASKED_AGAIN_AFTER)
+        log.warning("Retell did not list the caller numbers", action="refresh_countries", why=str(error))
+
+
+def ask_for_countries(context: Context) -> None:
+    """Asks Retell for the workspace's numbers and keeps which countries each of them may call.
+
+    A number of a pool, or one known from before, that Retell does not list is not called from any more until it is
+    listed again; where it is in a pool an alert says so. An answer that lists nothing at all is taken for a fault of
+    the answer. Raises AccountRefused, RetellLater, RetellUnknown; then nothing was changed.
+    """
+    now = context.clock()
     listed = {number.number: number for number in context.retell.numbers() if number.number}
     for number in listed.values():
         callers.keep_countries(context.store, number.number, number.outbound_countries, now)
-    known = {caller.number for caller in callers.list_callers(context.store)}
-    in_use = {*pool_of(context), *pools}
-    callers.note_unlisted(context.store, sorted((known | in_use) - listed.keys()), now)
+    in_use = pools(context).keys()
+    if listed:
+        known = {caller.number for caller in callers.list_callers(context.store)}
+        callers.note_unlisted(context.store, sorted((known | in_use) - listed.keys()), now)
     for missing in sorted(in_use - listed.keys()):
         words = f"caller number {missing} is none of this Retell workspace: import it there, or take it out of the pool"
         raise_alert(context, "caller_unknown", missing, words, now)
-    return callers.list_callers(context.store)
+
+
+def pools(context: Context) -> dict[str, list[str]]:
+    """Every number of a pool with those who call from it: `*` for the general pool, else account ids, in order."""
+    users: dict[str, list[str]] = {number: ["*"] for number in pool_of(context)}
+    for account in list_accounts(context.store):
+        for number in dict.fromkeys(account.from_numbers):
+            users.setdefault(number, []).append(account.id)
+    return users
+
+
+def known_callers(context: Context) -> list[tuple[CallerNumber, list[str]]]:
+    """Every number of a pool or known from before, with its users as in `pools`, by number."""
+    users = pools(context)
+    known = {caller.number: caller for caller in callers.list_callers(context.store)}
+    numbers = sorted(known.keys() | users.keys())
+    return [(known.get(number) or CallerNumber(number=number), users.get(number, [])) for number in numbers]
 
 
 def rest_caller(context: Context, number: str, *, minutes: int, because: str, by: str) -> datetime:
@@ -123,20 +168,18 @@ def wake_caller(context: Context, number: str, *, by: str) -> bool:
 
 
 def _require(context: Context, number: str) -> None:
-    if number not in pool_of(context) and callers.get_caller(context.store, number) is None:
+    if number not in pools(context) and callers.get_caller(context.store, number) is None:
         raise NotFound(f"{number} is not a caller number that is known: `speechai numbers list` shows them")
 
 
-def _alert_of(context: Context, account_id: str, country: str | None, denied: Denied, now: datetime) -> None:
+def _denied_to(
+    context: Context, account: Account, country: str | None, now: datetime, facts: Mapping[str, Fact] = {}
+) -> Denied:
+    """No number of the account may call the country, or the account itself may not: for good, so somebody must know."""
     place = country or "a country that is not known"
-    if denied.code is Denial.CALLERS_RESTING:
-        words = (
-            f"account {account_id}: every caller number that may call {place} rests until {denied.next_at:%H:%M} UTC"
-        )
-        raise_alert(context, "callers_resting", account_id, words, now)
-        return
-    words = (
-        f"account {account_id}: none of its caller numbers may call {place}. Allow it at Retell (outbound countries of "
-        "the number), or add a number that may"
-    )
-    raise_alert(context, "no_caller_number", f"{account_id}/{country or 'unknown'}", words, now)
+    words = f"account {account.id}: none of its caller numbers may call {place}. Allow it at Retell, or add a number"
+    if account.countries and country not in account.countries:
+        words = f"account {account.id} may not call {place}: its countries are {', '.join(account.countries)}"
+        facts = {"country": country} if country else {}
+    raise_alert(context, "no_caller_number", f"{account.id}/{country or 'unknown'}", words, now)
+    return Denied(code=Denial.NO_CALLER_NUMBER, facts={**facts, "account": account.id})

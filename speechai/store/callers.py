@@ -8,12 +8,16 @@ often an end was noted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
 from speechai.core.callers import CallerNumber, CallResult
-from speechai.store.connection import Document, Store
+from speechai.store.connection import Document, Documents, Store
+
+_LISTING = "caller_numbers"
+"""The document of `pace` that says when Retell may be asked for its numbers again."""
 
 
 def get_callers(store: Store, numbers: Sequence[str]) -> tuple[CallerNumber, ...]:
@@ -92,6 +96,26 @@ def note_unlisted(store: Store, numbers: Collection[str], at: datetime) -> None:
     """Keeps that Retell listed the workspace's numbers and these were not among them."""
     for number in numbers:
         store.callers.update_one({"_id": number}, {"$set": {"listed": False, "listed_at": at}}, upsert=True)
+
+
+def claim_listing(store: Store, *, now: datetime, every: timedelta) -> bool:
+    """True for the one process that asks Retell for its numbers now; the next may in `every`."""
+    later = {"next_at": now + every}
+    if _pace(store).update_one({"_id": _LISTING, "next_at": {"$lte": now}}, {"$set": later}).modified_count == 1:
+        return True
+    with suppress(DuplicateKeyError):
+        _pace(store).insert_one({"_id": _LISTING, **later})
+        return True
+    return False
+
+
+def postpone_listing(store: Store, *, until: datetime) -> None:
+    """Lets Retell be asked again at `until`, after an asking that failed."""
+    _pace(store).update_one({"_id": _LISTING}, {"$set": {"next_at": until}})
+
+
+def _pace(store: Store) -> Documents:
+    return store.database["pace"]
 
 
 def _caller_from(document: Document) -> CallerNumber:
