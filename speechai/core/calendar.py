@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import count, islice
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -34,8 +35,8 @@ def is_open(policy: Policy, site: Site, at: datetime) -> bool:
 
     Raises ValueError for a country whose holidays would matter and are not known.
     """
-    day = at.astimezone(site.zones[0]).date()
-    return any(start <= at < end for start, end in openings_on(policy, site, day))
+    openings = _day(policy, site, at.astimezone(site.zone).date()).openings
+    return any(start <= at < end for start, end in openings)
 
 
 def next_open(policy: Policy, site: Site, after: datetime) -> datetime:
@@ -54,17 +55,13 @@ def open_days(policy: Policy, site: Site, first: date) -> Iterator[date]:
 
 def waves_on(policy: Policy, site: Site, day: date) -> list[tuple[time, datetime]]:
     """The waves of the local day that fall into open hours, as (local time, UTC instant), in order."""
-    openings = openings_on(policy, site, day)
-    if not openings:
-        return []
-    instants = ((wave, local_instant(day, wave.hour * 60 + wave.minute, site.zone)) for wave in policy.waves)
-    return [(wave, at) for wave, at in instants if any(start <= at < end for start, end in openings)]
+    return list(_day(policy, site, day).waves)
 
 
 def next_wave(policy: Policy, site: Site, after: datetime) -> datetime:
     """The first wave at or after `after` (aware UTC) on which calling is allowed, in UTC. Raises ValueError."""
     for day in islice(_days_from(after.astimezone(site.zone).date()), _SEARCH_DAYS):
-        for _, instant in waves_on(policy, site, day):
+        for _, instant in _day(policy, site, day).waves:
             if instant >= after:
                 return instant
     raise ValueError(f"policy {policy.name!r} has no wave within its hours")
@@ -96,19 +93,39 @@ def is_holiday(country: str, day: date, region: str | None = None) -> bool:
 def openings_on(policy: Policy, site: Site, day: date) -> tuple[Opening, ...]:
     """The intervals of the local day (of the site's first zone) in which the policy is open in every zone, in order.
 
-    Mostly one; none on a closed day. Kept by the policy's identity: nothing in a policy changes.
+    Mostly one; none on a closed day.
     """
+    return _day(policy, site, day).openings
+
+
+class _Day(NamedTuple):
+    """What was worked out for one local day. The policy is kept with it, so that its id stays its own."""
+
+    policy: Policy
+    openings: tuple[Opening, ...]
+    waves: tuple[tuple[time, datetime], ...]
+
+
+_kept: dict[tuple[int, Site, date], _Day] = {}
+
+
+def _day(policy: Policy, site: Site, day: date) -> _Day:
+    """Kept by the policy's identity, which is quicker than its hash: nothing in a policy changes."""
     key = (id(policy), site, day)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MOST_DAYS:
             _kept.clear()
-        # The policy is kept too, so that its id stays its own.
-        kept = _kept[key] = (policy, _openings(policy, site, day))
-    return kept[1]
+        openings = _openings(policy, site, day)
+        kept = _kept[key] = _Day(policy=policy, openings=openings, waves=_waves(policy, site, day, openings))
+    return kept
 
 
-_kept: dict[tuple[int, Site, date], tuple[Policy, tuple[Opening, ...]]] = {}
+def _waves(policy: Policy, site: Site, day: date, openings: tuple[Opening, ...]) -> tuple[tuple[time, datetime], ...]:
+    if not openings:
+        return ()
+    instants = ((wave, local_instant(day, wave.hour * 60 + wave.minute, site.zone)) for wave in policy.waves)
+    return tuple((wave, at) for wave, at in instants if any(start <= at < end for start, end in openings))
 
 
 def _openings(policy: Policy, site: Site, day: date) -> tuple[Opening, ...]:

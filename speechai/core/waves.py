@@ -67,8 +67,11 @@ def planned_waves(policy: Policy, site: Site, now: datetime) -> Iterator[datetim
 
 
 def most_attempts(max_tries: int, policy: Policy) -> int:
-    """How many attempts a contact of a wave batch may have: at least those of all the days until silence excludes it.
+    """How many attempts a contact of a wave batch may have: those of the policy, where it says so.
 
-    MAX_TRIES alone would end a contact with the three waves of its first day, and the next day would not carry on.
+    Else at least those of all the days until silence excludes it: MAX_TRIES alone would end a contact with the three
+    waves of its first day, and the next day would not carry on.
     """
+    if policy.attempts_a_job is not None:
+        return policy.attempts_a_job
     return max(max_tries, policy.attempts_a_day * policy.silent_days)
