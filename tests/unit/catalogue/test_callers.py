@@ -1,0 +1,120 @@
+"""The thresholds of the caller numbers: the table that is shipped, and tables that are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from speechai.catalogue import callers
+from speechai.catalogue.callers import failure_of, kept_results, load_rest_rules, says_of_the_caller
+from speechai.catalogue.outcomes import Outcome, load_outcomes
+from speechai.errors import ConfigurationError
+
+NUMBER_FAULTS = {
+    "dial_failed",
+    "marked_as_spam",
+    "network_blocked",
+    "telephony_provider_permission_denied",
+    "telephony_provider_unavailable",
+    "sip_routing_error",
+}
+
+
+def test_what_the_trunk_refuses_counts_against_the_number_and_nothing_else_does() -> None:
+    refused = {reason for reason, row in load_outcomes().items() if row.outcome is Outcome.REFUSED_BY_TRUNK}
+    assert refused == NUMBER_FAULTS
+    assert {reason for reason, row in load_outcomes().items() if failure_of(row) is not None} == NUMBER_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("user_hangup", True),
+        ("dial_no_answer", True),
+        ("voicemail_reached", True),
+        ("user_declined", True),
+        ("error_asr", True),  # somebody had picked up
+        ("dial_failed", True),
+        ("invalid_destination", False),  # the fault of the number that was called
+        ("concurrency_limit_reached", False),
+        ("credit_exhausted", False),
+        ("error_retell", False),
+        ("manual_stopped", False),
+        ("unknown", False),
+        ("request_refused_for_the_account", False),
+    ],
+)
+def test_a_call_says_something_of_its_number_where_it_rang_or_the_network_refused_it(reason: str, says: bool) -> None:
+    assert says_of_the_caller(load_outcomes()[reason]) is says
+
+
+def test_spam_rests_longer_than_any_other_failure() -> None:
+    rests = {rule.name: rule.rest_minutes for rule in load_rest_rules()}
+    assert max(rests, key=rests.__getitem__) == "spam"
+    assert "marked_as_spam" in next(rule for rule in load_rest_rules() if rule.name == "spam").reasons
+
+
+def test_as_many_results_are_kept_as_the_widest_rule_looks_at() -> None:
+    assert kept_results() == max(rule.window for rule in load_rest_rules())
+
+
+GOOD: dict[str, Any] = {
+    "title": "t",
+    "reasons": ["dial_failed"],
+    "window": 20,
+    "within_hours": 24,
+    "least_calls": 10,
+    "share_percent": 50,
+    "rest_minutes": 60,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"window": 0}, "window = 0"),
+        ({"window": 201}, "window = 201"),
+        ({"window": 20.0}, "window = 20.0"),
+        ({"share_percent": 101}, "share_percent = 101"),
+        ({"share_percent": 0}, "share_percent = 0"),
+        ({"least_calls": True}, "least_calls = True"),
+        ({"least_calls": 21}, "window of 20"),
+        ({"rest_minutes": "60"}, "rest_minutes = '60'"),
+        ({"rest_minutes": -1}, "rest_minutes = -1"),
+        ({"within_hours": 0}, "within_hours = 0"),
+        ({"reasons": []}, "must be a list"),
+        ({"reasons": "dial_failed"}, "must be a list"),
+        ({"reasons": ["dial_fialed"]}, "'dial_fialed' is no row"),
+        ({"reasons": ["dial_busy"]}, "'dial_busy' ends a call that rang"),
+        ({"rest_minute": 5}, "unknown fields ['rest_minute']"),
+    ],
+)
+def test_a_table_that_is_wrong_is_refused_with_the_field_and_its_value(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        _loaded(monkeypatch, {"refused": {**GOOD, **changes}})
+    assert words in str(refused.value)
+    assert "[refused] in config/catalogue/callers.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_a_field_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{missing}' is missing"):
+        _loaded(monkeypatch, {"refused": {name: value for name, value in GOOD.items() if name != missing}})
+
+
+def test_a_rule_that_is_no_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="is not a table"):
+        _loaded(monkeypatch, {"window": 20})
+
+
+def test_without_rules_nothing_ever_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _loaded(monkeypatch, {}) == ()
+
+
+def _loaded(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]) -> tuple[callers.RestRule, ...]:
+    """The rules of a file with this content, past the memory of the one that is shipped."""
+    monkeypatch.setattr(callers, "read_catalogue", lambda _name: content)
+    return load_rest_rules.__wrapped__()
