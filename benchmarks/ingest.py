@@ -83,7 +83,8 @@ def product(path: Path) -> tuple[int, str]:
     from config.settings import get_settings
     from speechai.core.model import Pacing
     from speechai.operation.context import open_context
-    from speechai.operation.loading import Order, load_batch, submit
+    from speechai.operation.loading import load_batch
+    from speechai.operation.submitting import Order, submit
     from speechai.store.batches import get_batch_document
     from speechai.store.indexes import create_indexes
 

@@ -12,9 +12,10 @@ from kombu.entity import Queue
 from config.beat import beat_schedule
 from config.settings import Settings, SettingsError
 
-DIAL, POLL, WORK, FILES = "dial", "poll", "work", "files"
-QUEUES = (DIAL, POLL, WORK, FILES)
-"""dial: place_call. poll: poll_call, finish. work: what beat starts. files: reading workbooks, which takes memory."""
+DIAL, POLL, WORK, FILES, FOLLOW = "dial", "poll", "work", "files", "follow"
+QUEUES = (DIAL, POLL, WORK, FILES, FOLLOW)
+"""dial: place_call. poll: poll_call, finish. work: what beat starts. files: reading workbooks, which takes memory.
+follow: the customers' receivers, which may be slow or away without holding up a call."""
 
 ROUTES = {
     "tasks.place_call": DIAL,
@@ -25,6 +26,7 @@ ROUTES = {
     "tasks.sweep": WORK,
     "tasks.load_batch": FILES,
     "tasks.enqueue_batch": FILES,
+    "tasks.deliver_action": FOLLOW,
 }
 
 VISIBILITY_SECONDS = 180

@@ -81,6 +81,10 @@ class Settings(BaseModel):
     default_policy: str = "default"
     max_upload_mb: Positive = 100.0
 
+    # Follow-ups
+    follow_up_url: str | None = None
+    follow_up_secret: SecretStr | None = None
+
     # Watching
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -118,10 +122,16 @@ class Settings(BaseModel):
     @field_validator("retell_base_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if not _is_address(value):
             raise ValueError(f"an address such as {PRODUCTION_BASE_URL}")
         return value.rstrip("/")
+
+    @field_validator("follow_up_url")
+    @classmethod
+    def _is_a_receiver(cls, value: str | None) -> str | None:
+        if value is not None and not _is_address(value):
+            raise ValueError("an address such as https://example.com/speechai/follow-ups")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -143,6 +153,12 @@ class Settings(BaseModel):
     @classmethod
     def _in_capitals(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _follow_ups_are_signed(self) -> Self:
+        if self.follow_up_url is not None and self.follow_up_secret is None:
+            raise ValueError("FOLLOW_UP_SECRET must be set with FOLLOW_UP_URL: the receiver knows us by the signature")
+        return self
 
     @model_validator(mode="after")
     def _lease_outlasts_the_request(self) -> Self:
@@ -167,7 +183,12 @@ class Settings(BaseModel):
         return {name: mask(name, getattr(self, name)) for name in type(self).model_fields}
 
 
-SECRETS = frozenset({"retell_api_key", "flower_basic_auth"})
+def _is_address(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+SECRETS = frozenset({"retell_api_key", "flower_basic_auth", "follow_up_secret"})
 ADDRESSES = frozenset({"mongo_uri", "redis_url"})
 
 

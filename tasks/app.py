@@ -20,7 +20,7 @@ from config.settings import get_settings
 from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
-from speechai.operation.nudges import DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
+from speechai.operation.nudges import DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
 from speechai.retell.simulator_note import with_simulator
 from speechai.store.indexes import create_indexes
 
@@ -63,6 +63,8 @@ def _message(nudge: Nudge) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
             return "tasks.finish", (attempt_id,), {}
         case LoadBatch(batch_id):
             return "tasks.load_batch", (batch_id,), {}
+        case DeliverAction(action_id, number, after_seconds):
+            return "tasks.deliver_action", (action_id, number), {"countdown": after_seconds or None}
         case DispatchDue():
             return "tasks.dispatch_due", (), {"expires": 60}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechai.operation import calling, finishing, polling
+from speechai.operation import calling, finishing, following_up, polling
 from speechai.operation.dispatching import ticket_of
 from tasks.app import app, context, send
 
@@ -39,3 +39,12 @@ def finish(attempt_id: str) -> None:
     Running it again changes nothing.
     """
     send(finishing.finish(context(), attempt_id))
+
+
+@app.task(name="tasks.deliver_action")
+def deliver_action(action_id: str, number: int) -> None:
+    """Deliver a follow-up of a finished call to the customer's receiver (FOLLOW_UP_URL), as try `number`.
+
+    At least once, always under the same key; only the message that moves the stored number on may try.
+    """
+    send(following_up.deliver_action(context(), action_id, number))

@@ -170,7 +170,7 @@ def _call_everybody(context: Context, crew: Crew, path: Path) -> tuple[str, Look
     from speechai.cli.following import follow
     from speechai.cli.sending import check_order, send_file
     from speechai.core.model import Pacing
-    from speechai.operation.loading import Order
+    from speechai.operation.submitting import Order
 
     order = Order(use_case="debt_collection", name="Demo", pacing=Pacing.CONTINUOUS, policy="always")
     check_order(context.settings, path, order)

@@ -18,7 +18,7 @@ from speechai.cli.rejections import print_rejections, summed_up, write_workbook
 if TYPE_CHECKING:
     from config.settings import Settings
     from speechai.operation.ingest import Contact, Ingested
-    from speechai.operation.loading import Order
+    from speechai.operation.submitting import Order
 
 EXAMPLES = 5
 """Contacts that are shown."""
@@ -27,7 +27,7 @@ EXAMPLES = 5
 def dry_run(settings: Settings, path: Path, order: Order, *, rejects: Path | None, as_json: bool) -> None:
     """Prints what would happen. Raises InputError, UsageError as the real load would refuse."""
     from speechai.operation.ingest import Progress, ingest_file
-    from speechai.operation.loading import spec_of
+    from speechai.operation.submitting import spec_of
 
     with load_progress() as shown:
 

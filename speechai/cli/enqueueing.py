@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from speechai.cli.order_options import order_options
 from speechai.cli.output import json_option, named_counts, note, print_facts, print_json, row_counts
 
 if TYPE_CHECKING:
@@ -17,39 +18,9 @@ if TYPE_CHECKING:
     from speechai.operation.context import Context
 
 
-def _mapping(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """`phone=Celular 2` as {"phone": ("Celular 2",)}; a meaning may be given several times."""
-    mapping: dict[str, tuple[str, ...]] = {}
-    for text in given:
-        meaning, equals, column = (part.strip() for part in text.partition("="))
-        if not (meaning and equals and column):
-            raise click.BadParameter(f"{text!r} is not MEANING=COLUMN, for example phone='Celular 2'")
-        mapping[meaning] = (*mapping.get(meaning, ()), column)
-    return mapping
-
-
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=False, path_type=Path))
-@click.option("--use-case", required=True, help="debt_collection, marketing, survey, reminder or notification.")
-@click.option("--account", default="main", show_default=True, help="Whose list it is.")
-@click.option("--name", help="The batch's name; the file's name where it is left away.")
-@click.option(
-    "--pacing",
-    type=click.Choice(["waves", "continuous"]),
-    default="waves",
-    show_default=True,
-    help="60 people a day at 9:00, 12:00 and 15:00, or everybody as soon as the hours allow.",
-)
-@click.option("--policy", help="Hours and caps; DEFAULT_POLICY where it is left away.")
-@click.option(
-    "--map",
-    "mapping",
-    metavar="MEANING=COLUMN",
-    multiple=True,
-    callback=_mapping,
-    help="A column by its meaning, where its header is not recognised, e.g. phone='Celular 2'. Repeatable.",
-)
-@click.option("--sheet", help="The sheet to read, where the right one is not found.")
+@order_options
 @click.option("--again", is_flag=True, help="Load a file that was loaded before as a batch of its own.")
 @click.option(
     "--rejects",
@@ -61,19 +32,7 @@ def _mapping(_context: click.Context, _option: click.Parameter, given: tuple[str
 @click.option("--wait", is_flag=True, help="Follow the batch until every contact is final; fails if it is paused.")
 @json_option
 def enqueue(
-    file: Path,
-    use_case: str,
-    account: str,
-    name: str | None,
-    pacing: str,
-    policy: str | None,
-    mapping: dict[str, tuple[str, ...]],
-    sheet: str | None,
-    again: bool,
-    rejects: Path | None,
-    dry_run: bool,
-    wait: bool,
-    as_json: bool,
+    file: Path, rejects: Path | None, dry_run: bool, wait: bool, as_json: bool, pacing: str, **asked: Any
 ) -> None:
     """Send a list of contacts (xlsx, xls, csv) to be called.
 
@@ -84,18 +43,9 @@ def enqueue(
     from speechai.cli.sending import check_order, send_file
     from speechai.cli.session import load, opened
     from speechai.core.model import Pacing
-    from speechai.operation.loading import Order
+    from speechai.operation.submitting import Order
 
-    order = Order(
-        use_case=use_case,
-        account_id=account,
-        name=name,
-        pacing=Pacing(pacing),
-        policy=policy,
-        mapping=mapping,
-        sheet=sheet,
-        again=again,
-    )
+    order = Order(pacing=Pacing(pacing), **asked)
     _check_output(rejects)
     settings = load()
     check_order(settings, file, order)
@@ -159,6 +109,9 @@ def _facts(sent: Sent, rejections: list[Rejection], seen: Look | None) -> dict[s
         "use_case": document["use_case"],
         "pacing": str(document["pacing"]),
         "policy": document["policy"],
+        "policy_overrides": document.get("policy_overrides"),
+        "negotiation": document.get("negotiation"),
+        "priority": document.get("priority"),
         "columns": document.get("columns"),
         "counts": document.get("counts"),
         "warnings": document.get("warnings"),

@@ -17,7 +17,7 @@ from speechai.cli.session import require_redis, require_retell, send
 if TYPE_CHECKING:
     from config.settings import Settings
     from speechai.operation.context import Context
-    from speechai.operation.loading import Order
+    from speechai.operation.submitting import Order
 
 UNTAKEN_SECONDS = 15.0
 """A file that no worker has taken by then lies there: no worker runs, or all are busy with other files."""
@@ -43,7 +43,7 @@ def check_order(settings: Settings, path: Path, order: Order) -> None:
     from speechai.operation.ingest.aliases import load_aliases
     from speechai.operation.ingest.columns import find_layout
     from speechai.operation.ingest.reading import open_source
-    from speechai.operation.loading import policy_of, spec_of
+    from speechai.operation.submitting import policy_of, spec_of
 
     spec = spec_of(order, country=settings.country, time_zone=settings.timezone, max_upload_mb=settings.max_upload_mb)
     policy_of(settings, order)
@@ -56,7 +56,7 @@ def send_file(context: Context, path: Path, order: Order) -> Sent:
 
     Raises Unavailable, AccountRefused before anything is stored.
     """
-    from speechai.operation.loading import submit
+    from speechai.operation.submitting import submit
 
     require_redis(context.settings)
     require_retell(context)

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-
 MEMORY_DAYS = 31
 """How many local days of attempts and conversations are remembered: every window of a policy is shorter."""
 
@@ -207,7 +206,7 @@ class Job:
     variables: Mapping[str, str] = field(default_factory=dict)
     debt: Debt | None = None
     callback_at: datetime | None = None
-    """When the person asked to be called; such a call comes before the waves and may be one more than `max_attempts`."""
+    """When the person asked to be called; such a call comes before the waves, and may be one above `max_attempts`."""
     suspended_by: str | None = None
     """Set with `suspended`: `account`, lifted with the account's suspension, else None."""
     reason: str | None = None

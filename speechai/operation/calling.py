@@ -1,41 +1,49 @@
 """Placing one call once (law 1). Enters a job and its ticket, leaves the attempt and the poll that follows it.
 
-The order is the promise: the job is claimed, the person's turn, a slot and a start are taken, the attempt is recorded,
-the point of no return is passed, and only then is the request sent. Before that point everything can be given back and
-the sweep does so for a worker that died; after it, only what Retell says decides.
+The order is the promise: the job is claimed, the rules are asked, everything that the call needs is taken (`taking`),
+the attempt is recorded, the point of no return is passed, and only then is the request sent. Before that point
+everything can be given back and the sweep does so for a worker that died; after it, only what Retell says decides.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import structlog
 
+from speechai.catalogue.negotiation import get_table
 from speechai.catalogue.outcomes import load_outcomes
-from speechai.catalogue.policies import Policy
 from speechai.core.after_call import after_call, retry_at
-from speechai.core.may_call import Allowed, Denial, Denied, day_cap, may_call
-from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing, Person
+from speechai.core.decision import Denial, Denied
+from speechai.core.may_call import may_call
+from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus, Pacing
+from speechai.core.negotiation import Offer, offer_for
+from speechai.core.variants import variant_of
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
-from speechai.operation.context import Context, allowed_policy
+from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
+from speechai.operation.taking import Taken, Wanted, give_back, take
 from speechai.retell.call_request import CallRequest
-from speechai.store import attempts, batches, capacity, jobs, people
-from speechai.store.people import Turn
+from speechai.store import accounts, attempts, batches, jobs, people
 
 log = structlog.get_logger(__name__)
 
-LONGEST_PACE_WAIT = timedelta(seconds=5)
-"""A dialling thread waits this long for its start; a longer queue goes back to the database."""
-PERSON_BUSY_WAIT = timedelta(seconds=60)
-LEAKED_AFTER = timedelta(hours=1)
-"""A turn so old whose attempt was never recorded belongs to nobody: longer than any claim lasts."""
-_MOMENTARY = (Denial.NO_CAPACITY, Denial.PERSON_BUSY, Denial.BATCH_NOT_RUNNING)
+_MOMENTARY = (
+    Denial.NO_CAPACITY,
+    Denial.PERSON_BUSY,
+    Denial.BATCH_NOT_RUNNING,
+    Denial.CALLERS_RESTING,
+    Denial.CREDIT_RESERVED,
+    Denial.ACCOUNT_LINES,
+)
+"""Worth asking again before the next wave."""
+_OF_THE_ACCOUNT = (Denial.ACCOUNT_UNKNOWN, Denial.ACCOUNT_SUSPENDED, Denial.NO_CREDIT)
+_FOR_SOMEBODY = (Denial.NO_CALLER_NUMBER, *_OF_THE_ACCOUNT)
+"""Nothing is wrong with the contact: the job waits, suspended, until somebody mends it."""
 
 
 def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
@@ -53,121 +61,73 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     batch = batches.get_batch(store, job.batch_id)
     if batch is None:
         return []
-    policy = allowed_policy(context.settings, batch.policy)
-    attempt_id = uuid4().hex
-    until = now + timedelta(seconds=context.settings.lease_seconds)
-    if not jobs.claim(store, job.id, ticket=ticket, attempt_id=attempt_id, worker_id=context.worker_id, until=until):
-        return []
-    person = people.get_person(store, job.person_id)
-    decision = may_call(policy, batch=batch.status, job=job, person=person, now=now)
-    if isinstance(decision, Allowed):
-        decision = _take_what_it_needs(context, job, policy, attempt_id, person, decision, now)
-    if isinstance(decision, Denied):
-        _put_back(context, job, batch, policy, attempt_id, decision, now)
-        return []
-    return _dial(context, job, batch, policy, attempt_id, decision.phone)
-
-
-def _take_what_it_needs(
-    context: Context,
-    job: Job,
-    policy: Policy,
-    attempt_id: str,
-    person: Person,
-    allowed: Allowed,
-    now: datetime,
-) -> Allowed | Denied:
-    """A slot, the person's turn, a start: each by one conditional write; what was taken is in the database."""
-    store, settings = context.store, context.settings
-    today = now.astimezone(ZoneInfo(job.time_zone)).date()
-    soon = now + timedelta(seconds=settings.dispatch_interval_seconds)
-    # The slot first: it names attempt and job, so that the sweep finds a dead worker's slot and with it the turn.
-    if not capacity.take_slot(store, attempt_id, job.id, settings.retell_concurrency):
-        return Denied(
-            code=Denial.NO_CAPACITY, reason=f"{settings.retell_concurrency} calls are live: the limit", next_at=soon
-        )
-    turn = people.take_turn(store, person, attempt_id, today=today, cap=policy.attempts_a_day, now=now)
-    if turn is Turn.CAPPED:
-        return day_cap(policy, job, now)
-    if turn is Turn.BUSY:
-        _free_a_leaked_turn(context, job.person_id, now)
-        return Denied(
-            code=Denial.PERSON_BUSY, reason="another call to the same person is live", next_at=now + PERSON_BUSY_WAIT
-        )
-    now = context.clock()
-    start = capacity.reserve_start(
-        store, now=now, per_second=settings.retell_calls_per_second, longest_wait=LONGEST_PACE_WAIT
+    account = accounts.get_account(store, batch.account_id)
+    wanted = Wanted(
+        attempt_id=uuid4().hex, job=job, batch=batch, account=account, policy=policy_for(context, batch, account)
     )
-    if start is None:
-        return Denied(
-            code=Denial.NO_CAPACITY,
-            reason=f"more than {settings.retell_calls_per_second:g} starts a second are asked for",
-            next_at=soon,
-        )
-    if start > now:
-        context.sleep((start - now).total_seconds())
-        return _ask_again(context, job, policy, person, today)
-    return allowed
+    until = now + timedelta(seconds=context.settings.lease_seconds)
+    if not jobs.claim(
+        store, job.id, ticket=ticket, attempt_id=wanted.attempt_id, worker_id=context.worker_id, until=until
+    ):
+        return []
+    person, phones = people.get_person(store, job.person_id), people.get_phones(store, job.all_phones)
+    allowed = may_call(wanted.policy, batch=batch.status, job=job, person=person, phones=phones, now=now)
+    decision: Taken | Denied
+    decision = allowed if isinstance(allowed, Denied) else take(context, wanted, allowed.phone, now)
+    if isinstance(decision, Denied):
+        _put_back(context, wanted, decision, now)
+        return []
+    return _dial(context, wanted, decision)
 
 
-def _free_a_leaked_turn(context: Context, person_id: str, now: datetime) -> None:
-    """Gives back a turn that no slot leads to: its worker stalled until the sweep had freed its slot, then died."""
-    holder = people.turn_holder(context.store, person_id)
-    if holder is None:
-        return
-    attempt_id, since = holder
-    attempt = attempts.get_attempt(context.store, attempt_id)
-    if now - since > LEAKED_AFTER if attempt is None else not attempt.state.is_open:
-        people.give_turn_back(context.store, person_id, attempt_id)
-        log.warning("a leaked turn was given back", action="place_call", attempt_id=attempt_id)
-
-
-def _ask_again(context: Context, job: Job, policy: Policy, person: Person, today: date) -> Allowed | Denied:
-    """The rules once more after the wait for a start: meanwhile the hours may have ended, the batch been paused.
-
-    `person` is as it was before its turn was taken: this attempt must not count against itself.
-    """
-    now, batch = context.clock(), batches.get_batch(context.store, job.batch_id)
-    if now.astimezone(ZoneInfo(job.time_zone)).date() != today:
-        return Denied(code=Denial.NO_CAPACITY, reason="the day whose turn was taken is over", next_at=now)
-    status = batch.status if batch is not None else BatchStatus.CANCELLED
-    return may_call(policy, batch=status, job=job, person=person, now=now)
-
-
-def _dial(context: Context, job: Job, batch: Batch, policy: Policy, attempt_id: str, phone: str) -> Nudges:
-    store, settings = context.store, context.settings
+def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
+    store, settings, job = context.store, context.settings, wanted.job
     now = context.clock()
+    offer = _offer(wanted, now)
+    variant = variant_of(wanted.batch.variants, job.person_id, job.batch_id)
+    agents = (variant.agent_id if variant else None, offer.agent_id if offer else None, settings.retell_agent_id)
     attempt = Attempt(
-        id=attempt_id,
+        id=wanted.attempt_id,
         job_id=job.id,
         batch_id=job.batch_id,
         account_id=job.account_id,
         person_id=job.person_id,
         use_case=job.use_case,
         number=job.attempts + 1,
-        to_number=phone,
-        from_number=_from_number(context, job.person_id),
-        agent_id=settings.retell_agent_id,
+        to_number=taken.phone,
+        from_number=taken.from_number,
+        agent_id=next(filter(None, agents), None),
         state=AttemptState.PLACING,
         placing_at=now,
         time_zone=job.time_zone,
         next_poll_at=now + timedelta(seconds=settings.lease_seconds),
+        policy=wanted.policy.label,
+        variant=variant.name if variant else None,
+        offer=offer.to_document() if offer else None,
     )
     attempts.record(store, attempt)
-    if not jobs.pass_the_point_of_no_return(store, job.id, attempt_id, phone):
+    if not jobs.pass_the_point_of_no_return(store, job.id, attempt.id, taken.phone):
         log.warning("the job was taken back before its call was sent", action="place_call", job_id=job.id)
-        attempts.close(store, attempt_id, AttemptState.ABANDONED, {})
-        _release(context, job, attempt_id)
+        attempts.close(store, attempt.id, AttemptState.ABANDONED, {})
+        give_back(context, job, attempt.id, taken.phone)
         return []
     try:
-        facts = context.retell.create_call(_request(context, job, attempt))
+        facts = context.retell.create_call(_request(context, job, attempt, offer))
     except RetellUnknown as error:
         return _doubt(context, attempt, str(error))
     except (RetellRefused, RetellLater) as error:
-        _refused(context, job, batch, policy, attempt, error)
+        _refused(context, wanted, attempt, error)
         return []
     note_accepted(context, attempt, facts)
     return [PollCall(attempt.id, attempt.poll_number, settings.call_polling_interval)]
+
+
+def _offer(wanted: Wanted, now: datetime) -> Offer | None:
+    """What the agent may offer this contact today, by the arrears of this very day."""
+    if wanted.batch.negotiation is None or wanted.job.debt is None:
+        return None
+    today = now.astimezone(wanted.job.site.zone).date()
+    return offer_for(get_table(wanted.batch.negotiation), wanted.job.debt, today)
 
 
 def note_accepted(context: Context, attempt: Attempt, facts: CallFacts) -> None:
@@ -186,10 +146,8 @@ def _doubt(context: Context, attempt: Attempt, why: str) -> Nudges:
     return [PollCall(attempt.id, attempt.poll_number, wait)]
 
 
-def _refused(
-    context: Context, job: Job, batch: Batch, policy: Policy, attempt: Attempt, error: RetellRefused | RetellLater
-) -> None:
-    """No call happened: the turn goes back, and the job goes on as its row of the outcome table says."""
+def _refused(context: Context, wanted: Wanted, attempt: Attempt, error: RetellRefused | RetellLater) -> None:
+    """No call happened: what was taken goes back, and the job goes on as its row of the outcome table says."""
     now = context.clock()
     if isinstance(error, NumberRefused):
         row = load_outcomes()["request_refused_for_the_number"]
@@ -202,11 +160,18 @@ def _refused(
         delays = replace(delays, later=timedelta(seconds=error.retry_after_seconds))
     log.warning("Retell refused the call", action="place_call", attempt_id=attempt.id, row=row.reason, why=str(error))
     step = after_call(
-        row=row, success=False, job=job, phone=attempt.to_number, batch=batch, policy=policy, delays=delays, now=now
+        row=row,
+        success=False,
+        job=wanted.job,
+        phone=attempt.to_number,
+        batch=wanted.batch,
+        policy=wanted.policy,
+        delays=delays,
+        now=now,
     )
     step = replace(step, reason=f"{step.reason}: {error}")
-    _release(context, job, attempt.id)
-    apply_step(context, job, batch, attempt, step, result={}, now=now)
+    give_back(context, wanted.job, attempt.id, attempt.to_number)
+    apply_step(context, wanted.job, wanted.batch, attempt, step, result={}, now=now)
     attempts.close(
         context.store,
         attempt.id,
@@ -215,48 +180,64 @@ def _refused(
     )
 
 
-def _put_back(
-    context: Context, job: Job, batch: Batch, policy: Policy, attempt_id: str, denied: Denied, now: datetime
-) -> None:
+def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:
     """Undoes the claim of a job that may not be called now; one that may never be called has failed."""
-    _release(context, job, attempt_id)
+    job, batch = wanted.job, wanted.batch
     status, at = JobStatus.PENDING, denied.next_at or now
-    # A slot, a start or a pause's end is worth asking for again; any other wait of a wave batch ends with a wave.
-    waits_for_a_wave = batch.pacing is Pacing.WAVES and denied.code not in _MOMENTARY
+    # A slot, a start or a pause's end is worth asking for again; any other wait of a wave batch ends with a wave, but
+    # for a callback: the person has named the time.
+    waits_for_a_wave = batch.pacing is Pacing.WAVES and denied.code not in _MOMENTARY and job.callback_at is None
     if batch.status is BatchStatus.CANCELLED:
         status = JobStatus.CANCELLED
+    elif denied.code in _FOR_SOMEBODY:
+        status = JobStatus.SUSPENDED
+    elif denied.code is Denial.BATCH_BUDGET:
+        _pause(context, wanted, denied, now)
     elif denied.next_at is None and denied.code is not Denial.BATCH_NOT_RUNNING:
         status = JobStatus.FAILED
+    next_at = at if not waits_for_a_wave else retry_at(batch, wanted.policy, at)
     jobs.give_back(
         context.store,
         job.id,
-        attempt_id,
+        wanted.attempt_id,
         status=status,
-        next_attempt_at=None if status.is_final else (retry_at(batch, policy, at) if waits_for_a_wave else at),
+        next_attempt_at=None if status.is_final else next_at,
         admitted=not waits_for_a_wave,
         reason=f"{denied.code}: {denied.reason}",
+        denied=_document(denied, now),
+        suspended_by="account" if denied.code in _OF_THE_ACCOUNT and status is JobStatus.SUSPENDED else None,
         now=now,
     )
 
 
-def _release(context: Context, job: Job, attempt_id: str) -> None:
-    people.give_turn_back(context.store, job.person_id, attempt_id)
-    capacity.release_slot(context.store, attempt_id)
+def _pause(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:
+    batches.move_batch(
+        context.store,
+        wanted.batch.id,
+        expected=[BatchStatus.RUNNING],
+        to=BatchStatus.PAUSED,
+        reason=denied.reason,
+        now=now,
+    )
+    log.error("the batch was paused", action="pause", batch_id=wanted.batch.id, why=denied.reason)
 
 
-def _from_number(context: Context, person_id: str) -> str:
-    """The caller number of a person: always the same one of the pool, whatever worker dials."""
-    numbers = context.from_numbers
-    return numbers[int(hashlib.sha256(person_id.encode()).hexdigest(), 16) % len(numbers)]
+def _document(denied: Denied, now: datetime) -> dict[str, Any]:
+    return {"code": denied.code.value, "facts": dict(denied.facts), "next_at": denied.next_at, "at": now}
 
 
-def _request(context: Context, job: Job, attempt: Attempt) -> CallRequest:
+def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None) -> CallRequest:
     return CallRequest(
         attempt_id=attempt.id,
         from_number=attempt.from_number,
         to_number=attempt.to_number,
         agent_id=attempt.agent_id,
-        variables={"nombre": job.nombre, **job.variables},
+        variables={
+            "nombre": job.nombre,
+            **job.variables,
+            **(offer.variables() if offer else {}),
+            **({"variante": attempt.variant} if attempt.variant else {}),
+        },
         metadata={"job_id": job.id, "batch_id": job.batch_id, "account_id": job.account_id},
         max_call_duration_ms=int(context.settings.call_max_duration_minutes * 60_000),
         hang_up_on_voicemail=True,

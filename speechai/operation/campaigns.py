@@ -6,13 +6,13 @@ Each says what it changed. A change that the state of the thing forbids raises N
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from speechai.core.model import Attempt, Batch, BatchStatus, JobStatus, Pacing
 from speechai.errors import NotAllowed, NotFound, UsageError
 from speechai.operation.context import Context
-from speechai.store import attempts, batches, jobs
+from speechai.store import accounts, attempts, batch_jobs, batches, jobs
 
 _ENDED = (JobStatus.FAILED, JobStatus.SUSPENDED, JobStatus.CANCELLED, JobStatus.DONE)
 
@@ -28,9 +28,13 @@ def pause(context: Context, batch_id: str) -> None:
 def resume(context: Context, batch_id: str) -> int:
     """The batch is dialled again, and its suspended jobs with it; returns how many of those there were."""
     batch = _batch(context, batch_id)
+    account = accounts.get_account(context.store, batch.account_id)
+    if account is None or not account.is_active:
+        why = f"suspended: {account.reason}" if account else "not there"
+        raise NotAllowed(f"account {batch.account_id} is {why}; `speechai account resume {batch.account_id}` first")
     if batch.status is not BatchStatus.RUNNING:
         _move(context, batch, expected=[BatchStatus.PAUSED], to=BatchStatus.RUNNING, reason=None)
-    return jobs.move_jobs(
+    return batch_jobs.move_jobs(
         context.store,
         batch.id,
         expected=JobStatus.SUSPENDED,
@@ -52,7 +56,7 @@ def cancel(context: Context, batch_id: str) -> int:
             reason="cancelled by an operator",
         )
     return sum(
-        jobs.move_jobs(
+        batch_jobs.move_jobs(
             context.store,
             batch.id,
             expected=status,
@@ -73,10 +77,7 @@ def retry(context: Context, any_id: str) -> int:
     job = jobs.get_job(context.store, any_id)
     if job is None:
         batch = _batch(context, any_id)
-        return sum(
-            _reset(context, batch, jobs.jobs_in(context.store, batch.id, status), status, "retried by an operator")
-            for status in wanted
-        )
+        return sum(_reset_all(context, batch, status, "retried by an operator") for status in wanted)
     if job.status not in wanted:
         raise NotAllowed(f"job {job.id} is {job.status}: only a failed or suspended job is retried")
     return _reset(context, _batch(context, job.batch_id), [job.id], job.status, "retried by an operator")
@@ -98,12 +99,14 @@ def reset_jobs(
         if batch_id
         else batches.batches_in(context.store, BatchStatus.RUNNING, BatchStatus.PAUSED, BatchStatus.COMPLETED)
     )
-    return sum(
-        _reset(
-            context, batch, jobs.jobs_in(context.store, batch.id, status, since=since), status, "reset by an operator"
-        )
-        for batch in chosen
-    )
+    return sum(_reset_all(context, batch, status, "reset by an operator", since=since) for batch in chosen)
+
+
+def _reset_all(
+    context: Context, batch: Batch, expected: JobStatus, reason: str, *, since: datetime | None = None
+) -> int:
+    job_ids = batch_jobs.jobs_in(context.store, batch.id, expected, since=since)
+    return _reset(context, batch, job_ids, expected, reason)
 
 
 def _reset(context: Context, batch: Batch, job_ids: Sequence[str], expected: JobStatus, reason: str) -> int:
@@ -115,7 +118,7 @@ def _reset(context: Context, batch: Batch, job_ids: Sequence[str], expected: Job
     # before they wait is opened by the sweep.
     if batch.status is BatchStatus.COMPLETED:
         _move(context, batch, expected=[BatchStatus.COMPLETED], to=BatchStatus.RUNNING, reason=reason)
-    return jobs.reset_jobs(
+    return batch_jobs.reset_jobs(
         context.store,
         job_ids,
         expected=expected,

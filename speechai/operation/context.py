@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from config.settings import Settings
-from speechai.catalogue.policies import Policy, get_policy
+from speechai.catalogue.policies import Policy, resolve_policy
+from speechai.core.accounts import Account
 from speechai.core.after_call import Delays
+from speechai.core.model import Batch
 from speechai.errors import ConfigurationError, UsageError
 from speechai.retell.client import RetellClient
 from speechai.store.connection import Store, get_store
@@ -81,15 +85,34 @@ def _client(settings: Settings) -> RetellClient:
     )
 
 
-def allowed_policy(settings: Settings, name: str) -> Policy:
-    """The policy called `name`, as far as this process may dial under it.
+def policy_for(context: Context, batch: Batch, account: Account | None) -> Policy:
+    """The rules of a batch: its policy, with what the account and then the batch itself replace in it.
 
-    Raises UsageError for an unknown one, and for the simulator's policies where calls would really ring.
+    Raises UsageError where the catalogue does not have it (any more), or this process may not dial under it.
     """
-    policy = get_policy(name)
+    overrides = {**(account.policy_overrides if account else {}), **batch.policy_overrides}
+    because = batch.override_because or (account.override_because if account else None)
+    return allowed_policy(context.settings, batch.policy, overrides, because)
+
+
+def allowed_policy(
+    settings: Settings, name: str, overrides: Mapping[str, Any] | None = None, because: str | None = None
+) -> Policy:
+    """The policy called `name` with `overrides`, as far as this process may dial under it.
+
+    Raises UsageError for an unknown one, for overrides that are refused, and for the simulator's policies where calls
+    would really ring.
+    """
+    policy = _resolved(name, json.dumps(overrides or {}, sort_keys=True), because)
     if policy.simulator_only and settings.retell_is_production:
         raise UsageError(
             f"the policy {name!r} is for a simulator and is refused against {settings.retell_base_url}: "
             "choose another with --policy"
         )
     return policy
+
+
+@lru_cache(maxsize=256)
+def _resolved(name: str, overrides: str, because: str | None) -> Policy:
+    """Once a process for each spelling: every call asks for its policy, and the calendar remembers by the object."""
+    return resolve_policy(name, json.loads(overrides), because)

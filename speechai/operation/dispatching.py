@@ -1,4 +1,4 @@
-"""Which jobs are dialled next: as many as there are free slots, in turn over accounts and their batches.
+"""Which jobs are dialled next: as many as there are free slots; callbacks first, then accounts and batches in turn.
 
 Enters nothing but the time; leaves tickets and the nudges that carry them. Called by beat every few seconds. A job
 handed out is due again when its lease is over, so a message that was lost is followed by another.
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 
+from speechai.core.accounts import Account
 from speechai.core.model import Batch, BatchStatus
+from speechai.core.shares import in_turn
 from speechai.errors import UsageError
-from speechai.operation.context import Context, allowed_policy
+from speechai.operation.context import Context, policy_for
 from speechai.operation.nudges import Nudges, PlaceCall
-from speechai.store import batches, capacity, jobs
+from speechai.store import accounts, batches, callbacks, capacity, jobs
 
 
 def dispatch_due(context: Context) -> Nudges:
@@ -28,22 +30,41 @@ def dispatch_due(context: Context) -> Nudges:
     room = min(capacity.free_slots(store, settings.retell_concurrency), starts)
     if room <= 0:
         return []
-    running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch)]
+    active = {account.id: account for account in accounts.list_accounts(store) if account.is_active}
+    running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch, active)]
     # With every line busy there is room for one at a time: were the oldest list first at each look, it would get all.
     random.shuffle(running)
+    due = {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running}
+    asked = _callbacks(context, {batch.id for batch in running}, room)
     until = now + timedelta(seconds=settings.lease_seconds)
-    due = in_turn(running, {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running})
     return [
         PlaceCall(job_id, ticket + 1)
-        for job_id, ticket in islice(due, room)
+        for job_id, ticket in islice(_each_once(chain(asked, in_turn(running, due))), room)
         if jobs.issue_ticket(store, job_id, ticket, until=until)
     ]
 
 
-def _may_dial(context: Context, batch: Batch) -> bool:
-    """False, and the batch paused, where its policy is not for this Retell: it was loaded against a simulator."""
+def _callbacks(context: Context, batch_ids: AbstractSet[str], limit: int) -> list[tuple[str, int]]:
+    """The due jobs whose people asked to be called at this time: before all others."""
+    due = callbacks.due(context.store, context.clock(), limit)
+    return [(job_id, ticket) for batch_id, job_id, ticket in due if batch_id in batch_ids]
+
+
+def _each_once(due: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    seen: set[str] = set()
+    for job_id, ticket in due:
+        if job_id not in seen:
+            seen.add(job_id)
+            yield job_id, ticket
+
+
+def _may_dial(context: Context, batch: Batch, active: Mapping[str, Account]) -> bool:
+    """False for a batch whose account may not call; also, and the batch paused, where its policy is not for this
+    Retell: it was loaded against a simulator."""
+    if batch.account_id not in active:
+        return False
     try:
-        allowed_policy(context.settings, batch.policy)
+        policy_for(context, batch, active[batch.account_id])
     except UsageError as error:
         batches.move_batch(
             context.store,
@@ -55,28 +76,6 @@ def _may_dial(context: Context, batch: Batch) -> bool:
         )
         return False
     return True
-
-
-def in_turn(running: Iterable[Batch], due: dict[str, list[tuple[str, int]]]) -> Iterator[tuple[str, int]]:
-    """The due jobs, one of each account in turn and within an account one of each batch.
-
-    A list of 50,000 does not starve one of 40 beside it, nor one account another.
-    """
-    accounts: dict[str, list[list[tuple[str, int]]]] = defaultdict(list)
-    for batch in running:
-        accounts[batch.account_id].append(due[batch.id])
-    return _round_robin([_round_robin(queues) for queues in accounts.values()])
-
-
-def _round_robin(queues: Iterable[Iterable[tuple[str, int]]]) -> Iterator[tuple[str, int]]:
-    waiting = [iter(queue) for queue in queues]
-    while waiting:
-        still = []
-        for queue in waiting:
-            for item in islice(queue, 1):
-                yield item
-                still.append(queue)
-        waiting = still
 
 
 def ticket_of(context: Context, job_id: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What follows from a call that is over: result, money, the person's counters, and the job's next step, in that order.
+"""What follows from a call that is over: result, the person's counters, money, the job's next step, in that order.
 
 Enters an attempt in state `ended`; every write is keyed by the attempt's id and the job's state comes last, so that
 running it again after a crash at any point is harmless (design, section 3). Its slot was released when it ended.
@@ -13,91 +13,114 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from speechai.catalogue.outcomes import OutcomeRow
-from speechai.catalogue.policies import get_policy
-from speechai.catalogue.use_cases import UseCase, get_use_case
+from speechai.catalogue.policies import Policy
+from speechai.catalogue.use_cases import get_use_case
 from speechai.core.after_call import NextStep, after_call, judge
-from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
+from speechai.core.callbacks import callback_of, clamp_callback
+from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
 from speechai.errors import UsageError
-from speechai.operation.context import Context
+from speechai.operation import accounts as money
+from speechai.operation import callers, following_up
+from speechai.operation.alerts import raise_alert
+from speechai.operation.context import Context, policy_for
 from speechai.operation.nudges import Nudges
+from speechai.operation.results import Ended, attempt_result, job_result
 from speechai.retell.answers import read_call
-from speechai.retell.costs import product_costs
-from speechai.store import attempts, batches, jobs, people
+from speechai.store import accounts, attempts, batches, callbacks, jobs, people
 
 log = structlog.get_logger(__name__)
 
 
 def finish(context: Context, attempt_id: str) -> Nudges:
     """Judges an ended call and moves its job on. An attempt in another state is left alone."""
-    store = context.store
+    store, now = context.store, context.clock()
     attempt = attempts.get_attempt(store, attempt_id)
     if attempt is None or attempt.state is not AttemptState.ENDED:
         return []
     job, batch = jobs.get_job(store, attempt.job_id), batches.get_batch(store, attempt.batch_id)
-    now = context.clock()
     if job is None or batch is None:  # somebody deleted them by hand while the call was live
-        people.give_turn_back(store, attempt.person_id, attempt.id)
-        attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "outcome": "unknown"})
+        _close_orphan(context, attempt, now)
         return []
+    ended = _judged(context, attempt, job, batch)
+    step = _next_step(context, ended, now)
+    result = attempt_result(ended)
+    attempts.write_result(store, attempt.id, result)
+    _count(context, ended, step, now)
+    callers.note_outcome(context, attempt, ended.row, now)
+    if step.callback_at is not None:
+        callbacks.expect(store, job.id, step.callback_at)
+    nudges = following_up.note(context, ended, result, now)
+    apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
+    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now})
+    _tell(context, ended, step, now)
+    return nudges
+
+
+def _judged(context: Context, attempt: Attempt, job: Job, batch: Batch) -> Ended:
     use_case = get_use_case(attempt.use_case)
     facts = read_call(attempt.retell) if attempt.retell is not None else None
-    row, success = judge(facts, use_case)
-    result = _result(attempt, job, facts, row, success, use_case)
-    attempts.write_result(store, attempt.id, result)
-    step = _next_step(context, job, batch, attempt, row, success=success, now=now)
+    wish = None
+    if facts is not None:
+        said_at = facts.ended_at or attempt.ended_at or context.clock()
+        wish = callback_of(facts.reason, facts.captured, said_at=said_at, zone=ZoneInfo(attempt.time_zone))
+    row, success = judge(facts, use_case, asked_for_later=wish is not None)
+    policy: Policy | str
+    try:
+        policy = policy_for(context, batch, accounts.get_account(context.store, batch.account_id))
+    except UsageError as error:  # taken out of the catalogue meanwhile
+        policy = str(error)
+    return Ended(
+        attempt=attempt,
+        job=job,
+        batch=batch,
+        policy=policy,
+        use_case=use_case,
+        facts=facts,
+        row=row,
+        success=success,
+        wish=wish,
+    )
+
+
+def _next_step(context: Context, ended: Ended, now: datetime) -> NextStep:
+    row, policy = ended.row, ended.policy
+    if isinstance(policy, str):  # the result is kept, the batch waits for a person
+        return NextStep(status=JobStatus.SUSPENDED, reason=policy, counts_as_attempt=row.attempt, pause_batch=True)
+    at = ended.wish.at if ended.wish is not None else None
+    return after_call(
+        row=row,
+        success=ended.success,
+        job=ended.job,
+        phone=ended.attempt.to_number,
+        batch=ended.batch,
+        policy=policy,
+        delays=context.delays,
+        now=now,
+        callback_at=clamp_callback(policy, ended.job.site, at, now) if at is not None else None,
+    )
+
+
+def _count(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:
+    """The counters of the person and of the telephone, and the account's money."""
+    store, attempt, row = context.store, ended.attempt, ended.row
+    on, talked = attempt.local_on, ended.talked
     if row.attempt:
         people.settle_turn(
             store,
             attempt.person_id,
             attempt.id,
-            day=attempt.local_on,
-            contact=row.contact,
-            silent=row.silent,
+            on=on,
+            talked=talked,
+            silent=row.silent and not talked,
             do_not_call=step.do_not_call,
+        )
+        people.settle_phone_turn(
+            store, attempt.to_number, attempt.id, on=on, talked=talked, do_not_call=step.do_not_call
         )
     else:
         people.give_turn_back(store, attempt.person_id, attempt.id)
-    apply_step(context, job, batch, attempt, step, result=_job_result(attempt, facts, success, use_case), now=now)
-    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now})
-    log.info(
-        "the call is finished",
-        action="finish",
-        batch_id=attempt.batch_id,
-        job_id=attempt.job_id,
-        attempt_id=attempt.id,
-        outcome=row.outcome,
-        status=step.status,
-    )
-    if row.reason == "unknown":
-        log.warning(
-            "a call ended in a way that is not known",
-            action="finish",
-            attempt_id=attempt.id,
-            reason=facts.reason if facts else None,
-        )
-    return []
-
-
-def _next_step(
-    context: Context, job: Job, batch: Batch, attempt: Attempt, row: OutcomeRow, *, success: bool, now: datetime
-) -> NextStep:
-    try:
-        policy = get_policy(batch.policy)
-    except (
-        UsageError
-    ) as error:  # taken out of the catalogue meanwhile: the result is kept, the batch waits for a person
-        return NextStep(status=JobStatus.SUSPENDED, reason=str(error), counts_as_attempt=row.attempt, pause_batch=True)
-    return after_call(
-        row=row,
-        success=success,
-        job=job,
-        phone=attempt.to_number,
-        batch=batch,
-        policy=policy,
-        delays=context.delays,
-        now=now,
-    )
+        people.give_phone_turn_back(store, attempt.to_number, attempt.id)
+    money.settle_for(context, attempt, ended.facts, now)
 
 
 def apply_step(
@@ -110,7 +133,9 @@ def apply_step(
     result: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Writes the job's next step, and pauses its batch where every further call would fail the same way."""
+    """Writes the job's next step; stops its account or its batch where every further call would fail the same way."""
+    if step.suspend_account:
+        money.suspend_account(context, batch.account_id, reason=step.reason, by="retell")
     if step.pause_batch and batches.move_batch(
         context.store, batch.id, expected=[BatchStatus.RUNNING], to=BatchStatus.PAUSED, reason=step.reason, now=now
     ):
@@ -127,49 +152,32 @@ def apply_step(
         attempt.id,
         step,
         phone=attempt.to_number,
-        admitted=batch.pacing is Pacing.CONTINUOUS or step.keeps_its_place,
+        admitted=batch.pacing is Pacing.CONTINUOUS or step.keeps_its_place or step.callback_at is not None,
         result=result,
         now=now,
     )
 
 
-def _result(
-    attempt: Attempt, job: Job, facts: CallFacts | None, row: OutcomeRow, success: bool, use_case: UseCase
-) -> dict[str, Any]:
-    """The judged result as it stands on the attempt; reports are made of these fields."""
-    started_at = (facts.started_at if facts else None) or attempt.placing_at
-    local = started_at.astimezone(ZoneInfo(attempt.time_zone))
-    return {
-        "outcome": row.outcome,
-        "reason": facts.reason if facts else None,
-        "success": success,
-        "contact": row.contact,
-        "counted": row.attempt,
-        "phone_kind": "main" if attempt.to_number == job.to_number else "alternative",
-        "local_hour": local.hour,
-        "duration_ms": facts.duration_ms if facts else None,
-        "cost_micros": facts.cost_micros if facts else None,
-        "product_costs": product_costs(facts.raw.get("call_cost")) if facts else [],
-        "captured": _captured(facts, use_case),
-    }
+def _close_orphan(context: Context, attempt: Attempt, now: datetime) -> None:
+    people.give_turn_back(context.store, attempt.person_id, attempt.id)
+    people.give_phone_turn_back(context.store, attempt.to_number, attempt.id)
+    facts = read_call(attempt.retell) if attempt.retell is not None else None
+    money.settle_for(context, attempt, facts, now)
+    attempts.close(context.store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "outcome": "unknown"})
 
 
-def _job_result(attempt: Attempt, facts: CallFacts | None, success: bool, use_case: UseCase) -> dict[str, Any]:
-    """The seed's fields on the job: the last call's result, and what the agent captured."""
-    raw: Mapping[str, Any] = facts.raw if facts else {}
-    summary = {
-        name: raw.get(name)
-        for name in ("call_cost", "call_analysis", "recording_url", "transcript", "disconnection_reason")
-    }
-    seconds = facts.duration_ms // 1000 if facts and facts.duration_ms is not None else None
-    return {
-        "call_result": {"success": success, "summary": summary},
-        "call_id": attempt.call_id,
-        "call_duration_seconds": seconds,
-        **_captured(facts, use_case),
-    }
-
-
-def _captured(facts: CallFacts | None, use_case: UseCase) -> dict[str, Any]:
-    values = facts.captured if facts else {}
-    return {name: values[name] for name in use_case.captured if values.get(name) not in (None, "")}
+def _tell(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:
+    attempt, row = ended.attempt, ended.row
+    log.info(
+        "the call is finished",
+        action="finish",
+        batch_id=attempt.batch_id,
+        job_id=attempt.job_id,
+        attempt_id=attempt.id,
+        outcome=row.outcome,
+        status=step.status,
+    )
+    if row.reason == "unknown":
+        reason = ended.facts.reason if ended.facts else None
+        words = f"a call ended in a way that is not known ({reason or 'its end was never told'}): attempt {attempt.id}"
+        raise_alert(context, "unknown_outcome", str(reason), words, now)

@@ -1,17 +1,16 @@
-"""A file of contacts becomes a batch of jobs: sent by the operator's side, loaded by a worker, whole or not at all.
+"""A stored file becomes jobs: loaded by a worker, whole or not at all.
 
-`submit` stores the file and the batch that is to be; `load_batch` reads it, writes jobs and rejected rows, and
-opens the batch with one last write. A load that died is taken over by another worker and gives the same jobs, since
-their ids follow from the order in the file.
+`load_batch` reads the file that `submit` has stored, writes jobs and rejected rows, and opens the batch with one last
+write. A load that died is taken over by another worker and gives the same jobs, since their ids follow from batch and
+person.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
@@ -20,24 +19,20 @@ from uuid import uuid4
 
 import structlog
 
-from config.settings import Settings
-from speechai.catalogue.places import place_of
-from speechai.catalogue.policies import Policy
-from speechai.catalogue.use_cases import get_use_case
-from speechai.core.model import Batch, Job, JobStatus, Pacing
-from speechai.core.waves import most_attempts, planned_waves
+from speechai.core.model import Batch
+from speechai.core.waves import planned_waves
 from speechai.errors import InputError, NotFound, UsageError
-from speechai.operation.context import Context, allowed_policy
-from speechai.operation.ingest import Contact, Ingested, IngestSpec, Limits, Meaning, Progress, file_sha256, ingest_file
-from speechai.operation.ingest.amounts import major_units
-from speechai.operation.nudges import DispatchDue, LoadBatch, Nudges
+from speechai.operation.contact_jobs import job_of
+from speechai.operation.context import Context, policy_for
+from speechai.operation.ingest import Ingested, Progress, ingest_file
+from speechai.operation.nudges import DispatchDue, Nudges
+from speechai.operation.submitting import Order, spec_of
 from speechai.operation.waves import open_due_waves
-from speechai.store import batches, jobs
+from speechai.store import accounts, batches, jobs
 from speechai.store.connection import Document
 
 log = structlog.get_logger(__name__)
 
-CURRENCIES = {"CL": "CLP", "AR": "ARS"}
 LOAD_LEASE = timedelta(minutes=2)
 MOST_LOADS = 5
 """Loads of one file that may die: a file that kills its loader must not do so for ever."""
@@ -45,83 +40,6 @@ CHUNK = 1_000
 """Documents a bulk write."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the operator asks for with a file. `mapping` goes from a meaning to column names."""
-
-    use_case: str
-    account_id: str = "main"
-    name: str | None = None
-    pacing: Pacing = Pacing.WAVES
-    policy: str | None = None
-    mapping: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sheet: str | None = None
-    again: bool = False
-    """Load the same file once more, as a batch of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
-    """The batch that a file became, or had become before (`is_new` False)."""
-
-    batch_id: str
-    is_new: bool
-    nudges: Nudges
-
-
-def submit(context: Context, path: Path, order: Order) -> Submitted:
-    """Stores the file at `path` and a batch that waits for a loader.
-
-    The same bytes for the same account are recognised: nothing is stored and the earlier batch is named. Raises
-    UsageError for an unknown use case or policy, InputError for a file that cannot be read, Unavailable.
-    """
-    use_case = get_use_case(order.use_case)
-    policy = policy_of(context.settings, order)
-    size = path.stat().st_size
-    now, sha256 = context.clock(), file_sha256(path)
-    unique = f"{order.account_id}|{sha256}" + (f"|{uuid4().hex}" if order.again else "")
-    document = {
-        "_id": f"{now.astimezone(context.settings.zone):%Y%m%d}-{uuid4().hex[:6]}",
-        "file_key": unique,
-        "account_id": order.account_id,
-        "name": order.name or path.stem,
-        "use_case": use_case.name,
-        "pacing": order.pacing,
-        "policy": policy.name,
-        "country": context.settings.country,
-        "time_zone": context.settings.timezone,
-        "mapping": {meaning: list(columns) for meaning, columns in order.mapping.items()},
-        "sheet": order.sheet,
-        "file": {"name": path.name, "bytes": size, "sha256": sha256},
-        "created_at": now,
-    }
-    with path.open("rb") as file:
-        known = batches.create_batch(context.store, document, file)
-    if known is not None:
-        return Submitted(batch_id=known, is_new=False, nudges=[])
-    batch_id = str(document["_id"])
-    log.info("a file was received", action="submit", batch_id=batch_id, bytes=size)
-    return Submitted(batch_id=batch_id, is_new=True, nudges=[LoadBatch(batch_id)])
-
-
-def policy_of(settings: Settings, order: Order) -> Policy:
-    """The policy that the order names, else DEFAULT_POLICY. Raises UsageError for one that may not be used here."""
-    return allowed_policy(settings, order.policy or settings.default_policy)
-
-
-def spec_of(order: Order, *, country: str, time_zone: str, max_upload_mb: float) -> IngestSpec:
-    """How a file of this order is read; the same for the operator's dry run and for the worker."""
-    return IngestSpec(
-        country=country,
-        currency=CURRENCIES[country],
-        time_zone=time_zone,
-        required=frozenset(Meaning(name) for name in get_use_case(order.use_case).required),
-        mapping=order.mapping,
-        sheet=order.sheet,
-        limits=Limits(file_bytes=int(max_upload_mb * 1024**2)),
-    )
 
 
 def load_batch(context: Context, batch_id: str) -> Nudges:
@@ -193,63 +111,22 @@ def _load(context: Context, document: Document, owner: str) -> bool:
 
 def _write(context: Context, batch: Batch, ingested: Ingested, report: _Lease) -> None:
     """Jobs and rejected rows, in chunks. Written again by a takeover, they are the same."""
-    policy = allowed_policy(context.settings, batch.policy)
-    waves = planned_waves(policy, batch.site, context.clock())
+    policy = policy_for(context, batch, accounts.get_account(context.store, batch.account_id))
+    now, max_tries = context.clock(), context.settings.max_tries
+    waves = planned_waves(policy, batch.site, now)
     contacts = enumerate(ingested.contacts())
     written = 0
     for chunk in _chunks(contacts, CHUNK):
-        new = [_job(context, batch, policy, position, contact, waves) for position, contact in chunk]
+        new = [
+            job_of(batch, policy, position, contact, max_tries=max_tries, waves=waves, now=now)
+            for position, contact in chunk
+        ]
         jobs.insert_jobs(context.store, new)
         written += len(new)
         report(Progress(phase="writing", rows=written, total=ingested.counts.contacts))
     for rows in _chunks(ingested.rejected(), CHUNK):
         batches.keep_rejected(context.store, batch.id, [row.to_document() for row in rows])
         report(Progress(phase="writing", rows=written, total=ingested.counts.contacts))
-
-
-def _job(
-    context: Context, batch: Batch, policy: Policy, position: int, contact: Contact, waves: Iterator[datetime]
-) -> Job:
-    place = place_of(contact.phones[0], city=contact.city)
-    in_waves = batch.pacing is Pacing.WAVES
-    person_id = f"{batch.country}:{contact.national_id}" if contact.national_id else f"tel:{contact.phones[0]}"
-    return Job(
-        # Made of batch and person: one job for each of them, whoever loads the list and how often.
-        id=f"{batch.id}-{blake2b(person_id.encode(), digest_size=8).hexdigest()}",
-        batch_id=batch.id,
-        account_id=batch.account_id,
-        person_id=person_id,
-        use_case=batch.use_case,
-        # An unknown place is refused, with the reason kept (law 5).
-        status=JobStatus.PENDING if place else JobStatus.SUSPENDED,
-        reason=None if place else "the contact's country, and so its hours, are not known",
-        nombre=contact.name or "",
-        rut=contact.national_id,
-        to_number=contact.phones[0],
-        try_phones=contact.phones[1:],
-        max_attempts=most_attempts(context.settings.max_tries, policy) if in_waves else context.settings.max_tries,
-        position=position,
-        next_attempt_at=next(waves) if in_waves else context.clock(),
-        admitted=not in_waves,
-        # Empty, so that nobody who resumes the job dials it by another place's hours.
-        time_zone=place.zone if place else "",
-        country=place.country if place else "",
-        variables=_variables(contact),
-    )
-
-
-def _variables(contact: Contact) -> dict[str, str]:
-    """What the agent is told of a contact, as text; the sheet's own columns under their own names."""
-    facts: dict[str, object] = {
-        "nombre": contact.name,
-        "rut": contact.national_id,
-        "monto": None if contact.amount_minor is None else major_units(contact.amount_minor, contact.currency),
-        "moneda": contact.currency if contact.amount_minor is not None else None,
-        "titulos": contact.titles,
-        "fecha_vencimiento": contact.due_on,
-        "dias_mora": contact.days_overdue,
-    }
-    return {**contact.variables, **{name: str(value) for name, value in facts.items() if value is not None}}
 
 
 def _download(context: Context, batch_id: str, path: Path) -> Path:

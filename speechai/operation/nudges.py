@@ -44,5 +44,14 @@ class DispatchDue:
     """Look for due jobs now rather than at the next beat."""
 
 
-Nudge = PlaceCall | PollCall | Finish | LoadBatch | DispatchDue
+@dataclass(frozen=True, slots=True)
+class DeliverAction:
+    """Deliver a follow-up to the customer's receiver, as try `number`."""
+
+    action_id: str
+    number: int
+    after_seconds: float = 0.0
+
+
+Nudge = PlaceCall | PollCall | Finish | LoadBatch | DispatchDue | DeliverAction
 Nudges = list[Nudge]

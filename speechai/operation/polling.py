@@ -16,7 +16,7 @@ from speechai.operation.calling import note_accepted
 from speechai.operation.context import Context
 from speechai.operation.nudges import Finish, Nudges, PollCall
 from speechai.retell.answers import read_call
-from speechai.store import attempts, capacity
+from speechai.store import accounts, attempts, capacity
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +86,15 @@ def _wait_for_analysis(context: Context, attempt: Attempt) -> Nudges | None:
 
 def _over(context: Context, attempt: Attempt, facts: CallFacts) -> Nudges | None:
     """Retell says the call is over: its slot is free at once, its analysis may still come."""
-    capacity.release_slot(context.store, attempt.id)  # before the end is written: an ended attempt holds no slot
+    _free_lines(context, attempt)  # before the end is written: an ended attempt holds no slot
     attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw)
     return None if _analysis_may_come(facts) else [Finish(attempt.id)]
+
+
+def _free_lines(context: Context, attempt: Attempt) -> None:
+    """The slot last: while it is held, the sweep still finds the account's line by it."""
+    accounts.free_line(context.store, attempt.account_id, attempt.id)
+    capacity.release_slot(context.store, attempt.id)
 
 
 def _analysis_may_come(facts: CallFacts) -> bool:
@@ -113,7 +119,7 @@ def _give_up_in_time(context: Context, attempt: Attempt, *, patience: timedelta 
         return None
     if attempt.state is not AttemptState.ENDED:
         log.warning("a call's end was never told", action="poll_call", attempt_id=attempt.id, state=attempt.state)
-        capacity.release_slot(context.store, attempt.id)
+        _free_lines(context, attempt)
         attempts.end(context.store, attempt.id, at=now, retell=None)
     return [Finish(attempt.id)]
 

@@ -11,10 +11,13 @@ from datetime import timedelta
 import structlog
 
 from speechai.core.model import AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
+from speechai.operation import accounts as money
+from speechai.operation import callers, following_up
 from speechai.operation.context import Context
 from speechai.operation.nudges import LoadBatch, Nudges, PollCall
+from speechai.operation.taking import give_back
 from speechai.operation.waves import open_due_waves
-from speechai.store import attempts, batches, capacity, jobs, people
+from speechai.store import accounts, attempts, batch_jobs, batches, capacity, jobs, people
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +32,16 @@ def sweep(context: Context) -> Nudges:
     """Looks once at every kind of wait."""
     _take_back_dead_claims(context)
     _release_what_leaked(context)
+    _follow_the_accounts(context)
     _close_batches(context)
-    # The overdue polls last: finding them puts them off, so nothing after them may fail.
-    return [*_lost_loads(context), *open_due_waves(context), *_overdue_polls(context)]
+    callers.refresh_countries(context)
+    # The overdue ones last: finding them puts them off, so nothing after them may fail.
+    return [
+        *_lost_loads(context),
+        *open_due_waves(context),
+        *following_up.overdue(context, LIMIT),
+        *_overdue_polls(context),
+    ]
 
 
 def _take_back_dead_claims(context: Context) -> None:
@@ -62,14 +72,30 @@ def _take_back(context: Context, batch: Batch, job: Job) -> None:
 def _release_what_leaked(context: Context) -> None:
     """Slots, and the turns taken with them, whose attempt is closed or was never recorded by a claim that is over."""
     store = context.store
-    for attempt_id, job_id in capacity.held_slots(store):
-        job = jobs.get_job(store, job_id)
-        if _is_in_use(context, attempt_id, job):
+    for held in capacity.held_slots(store):
+        job = jobs.get_job(store, held.job_id)
+        if _is_in_use(context, held.attempt_id, job):
             continue
         if job is not None:
-            people.give_turn_back(store, job.person_id, attempt_id)
-        if capacity.release_slot(store, attempt_id):
-            log.warning("a leaked slot was released", action="sweep", job_id=job_id, attempt_id=attempt_id)
+            give_back(context, job, held.attempt_id, held.phone)
+        else:  # deleted by hand: its account's line is found below
+            people.give_phone_turn_back(store, held.phone, held.attempt_id)
+            capacity.release_slot(store, held.attempt_id)
+        log.warning("a leaked slot was released", action="sweep", job_id=held.job_id, attempt_id=held.attempt_id)
+
+
+def _follow_the_accounts(context: Context) -> None:
+    """Outboxes and leaked reservations of every account; and its lists' contacts wait, or are suspended, as it is."""
+    store, now = context.store, context.clock()
+    money.sweep_accounts(context, is_open=lambda attempt_id: _is_open(context, attempt_id))
+    known = {account.id: account for account in accounts.list_accounts(store)}
+    for batch in batches.batches_in(store, BatchStatus.RUNNING, BatchStatus.PAUSED):
+        account = known.get(batch.account_id)
+        if account is not None and account.is_active:
+            batch_jobs.resume_for_account(store, batch.id, now=now)
+        else:
+            why = f"the account {batch.account_id} is suspended: {account.reason}" if account else "no such account"
+            batch_jobs.suspend_for_account(store, batch.id, reason=why, now=now)
 
 
 def _is_in_use(context: Context, attempt_id: str, job: Job | None) -> bool:
@@ -80,6 +106,10 @@ def _is_in_use(context: Context, attempt_id: str, job: Job | None) -> bool:
     """
     if job is not None and job.attempt_id == attempt_id:
         return True
+    return _is_open(context, attempt_id)
+
+
+def _is_open(context: Context, attempt_id: str) -> bool:
     attempt = attempts.get_attempt(context.store, attempt_id)
     return attempt is not None and attempt.state.is_open
 
@@ -130,7 +160,7 @@ def _close_batches(context: Context) -> None:
             )
     # A call that ended while its batch was being cancelled may have put its job back to wait.
     for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW):
-        jobs.move_jobs(
+        batch_jobs.move_jobs(
             store,
             batch_id,
             expected=JobStatus.PENDING,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import structlog
 
-from speechai.catalogue.policies import get_policy
+from speechai.catalogue.policies import Policy
 from speechai.core.model import Batch, BatchStatus, Pacing
 from speechai.core.waves import DueWave, choose_cohort, due_wave, next_day_wave
 from speechai.errors import UsageError
-from speechai.operation.context import Context
+from speechai.operation.context import Context, policy_for
 from speechai.operation.nudges import DispatchDue, Nudges
-from speechai.store import batches, jobs, waves
+from speechai.store import accounts, batch_jobs, batches, waves
 
 log = structlog.get_logger(__name__)
 
@@ -22,35 +22,37 @@ log = structlog.get_logger(__name__)
 def open_due_waves(context: Context) -> Nudges:
     """Opens the wave that each running wave batch should have open by now; one that is open already is left alone."""
     opened = 0
+    # A suspended account's wave is opened late, once the account is active again: now it would find nobody waiting.
+    active = {account.id: account for account in accounts.list_accounts(context.store) if account.is_active}
     for batch in batches.batches_in(context.store, BatchStatus.RUNNING):
-        if batch.pacing is not Pacing.WAVES:
+        if batch.pacing is not Pacing.WAVES or batch.account_id not in active:
             continue
         try:
-            opened += _open_wave_of(context, batch)
+            opened += _open_wave_of(context, batch, policy_for(context, batch, active[batch.account_id]))
         except UsageError as error:  # its policy is not in the catalogue any more: the other batches go on
             log.error("a wave cannot be opened", action="open_wave", batch_id=batch.id, why=str(error))
     return [DispatchDue()] if opened else []
 
 
-def _open_wave_of(context: Context, batch: Batch) -> bool:
-    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
+def _open_wave_of(context: Context, batch: Batch, policy: Policy) -> bool:
+    store, now = context.store, context.clock()
     due = due_wave(policy, batch, now)
     if due is None or waves.is_complete(store, batch.id, due.day, due.wave):
         return False
     for missed in due.missed:
         waves.pass_over(store, batch.id, due.day, missed, now)
-    admitted = _admit(context, batch, due)
+    admitted = _admit(context, batch, policy, due)
     waves.complete_opening(store, batch.id, due.day, due.wave, admitted=admitted)
     log.info("a wave was opened", action="open_wave", batch_id=batch.id, day=str(due.day), admitted=admitted)
     return True
 
 
-def _admit(context: Context, batch: Batch, due: DueWave) -> int:
-    store, now, policy = context.store, context.clock(), get_policy(batch.policy)
-    waiting = jobs.waiting_for_a_wave(store, batch.id, now)
+def _admit(context: Context, batch: Batch, policy: Policy, due: DueWave) -> int:
+    store, now = context.store, context.clock()
+    waiting = batch_jobs.waiting_for_a_wave(store, batch.id, now)
     chosen, _ = choose_cohort(waiting, waves.cohort(store, batch.id, due.day), policy.people_a_day)
     admitted = waves.start_opening(store, batch.id, due.day, due.wave, chosen=chosen, now=now)
-    jobs.postpone(
+    batch_jobs.postpone(
         store,
         batch.id,
         # Whom an opening that died had not seen, and for whom the day has a place, the next wave takes.
@@ -58,4 +60,4 @@ def _admit(context: Context, batch: Batch, due: DueWave) -> int:
         until=next_day_wave(policy, batch, due.day),
         reason=f"the day's {policy.people_a_day} people are chosen already",
     )
-    return jobs.admit(store, batch.id, admitted, day=due.day, now=now)
+    return batch_jobs.admit(store, batch.id, admitted, day=due.day, now=now)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from speechai.operation import loading, waves
+from speechai.operation import submitting, waves
 from speechai.retell.simulator import OutcomeScript
 
 from .conftest import MakeWorld
@@ -30,8 +30,8 @@ def local(*when: int) -> datetime:
 
 
 def enqueue(world: World, path: Path, debtors: Sequence[Debtor], **order: Any) -> str:
-    submitted = loading.submit(
-        world.context, write_list(path, debtors), loading.Order(use_case="debt_collection", **order)
+    submitted = submitting.submit(
+        world.context, write_list(path, debtors), submitting.Order(use_case="debt_collection", **order)
     )
     world.send(submitted.nudges)
     return submitted.batch_id

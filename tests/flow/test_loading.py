@@ -11,7 +11,7 @@ import pytest
 from speechai.core.model import Pacing
 from speechai.errors import NotAllowed
 from speechai.operation import campaigns, loading
-from speechai.operation.loading import Order
+from speechai.operation.submitting import Order
 from speechai.operation.nudges import LoadBatch
 from speechai.retell.simulator import OutcomeScript
 

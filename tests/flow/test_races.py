@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from speechai.core.model import Pacing
-from speechai.operation import loading
+from speechai.operation import submitting
 from speechai.operation.nudges import LoadBatch, Nudge, Nudges, PlaceCall
 from speechai.retell.simulator import OutcomeScript
 
@@ -150,7 +150,7 @@ def test_two_loaders_of_one_list_give_its_jobs_once(world: MakeWorld, tmp_path: 
 
     for nth in blows(here, "LoadBatch", slow, writes_only=False):
         path = write_list(tmp_path / "list.csv", people)
-        submitted = loading.submit(here.context, path, loading.Order(use_case="debt_collection", again=True))
+        submitted = submitting.submit(here.context, path, submitting.Order(use_case="debt_collection", again=True))
         here.send([LoadBatch(submitted.batch_id)])
         here.run_for(minutes=5)
         assert len(what_was_loaded(here, submitted.batch_id)) == 3

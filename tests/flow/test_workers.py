@@ -25,7 +25,7 @@ import redis
 from config.settings import load_settings
 from speechai.core.model import Pacing
 from speechai.operation.context import Context, open_context
-from speechai.operation.loading import Order, submit
+from speechai.operation.submitting import Order, submit
 from speechai.retell.simulator import DEFAULT_API_KEY, Fault, FaultKind, Simulator, SimulatorConfig, running_simulator
 from speechai.retell.simulator import Limits as SimulatorLimits
 from speechai.store import batches

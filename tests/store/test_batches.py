@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from speechai.core.model import BatchStatus, JobStatus
-from speechai.store import batches, jobs
+from speechai.store import batch_jobs, batches, jobs
 from speechai.store.connection import Store
 from tests.store.making import LATER, NOW, THREADS, add_jobs, batch_document, claim, race, set_status
 
@@ -221,7 +221,7 @@ def test_jobs_of_a_batch_are_counted_by_state(store: Store) -> None:
 def test_moving_the_jobs_of_a_batch_leaves_those_that_are_being_called(store: Store) -> None:
     add_jobs(store, 3)
     claim(store, "j00000")
-    moved = jobs.move_jobs(
+    moved = batch_jobs.move_jobs(
         store, "b", expected=JobStatus.PENDING, to=JobStatus.CANCELLED, reason="the batch was cancelled", now=NOW
     )
     assert moved == 2

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from config.settings import Settings
 from speechai.core.model import Job, JobStatus
 from speechai.errors import Unavailable
-from speechai.store import jobs, waves
+from speechai.store import batch_jobs, jobs, waves
 from speechai.store.connection import Document, Documents, Store, open_store
 from speechai.store.indexes import INDEXES, create_indexes
 from tests.store.making import NOW, add_jobs, make_job
@@ -147,7 +147,7 @@ def test_the_due_scan_reads_what_is_due_and_not_what_waits(many_waiting: Store, 
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [
-        (lambda store: jobs.waiting_for_a_wave(store, "b", NOW), WAITING // KINDS),
+        (lambda store: batch_jobs.waiting_for_a_wave(store, "b", NOW), WAITING // KINDS),
         (lambda store: jobs.claims_that_ran_out(store, "b", NOW, 10 * WAITING), 2 * DUE),
     ],
     ids=["waiting for a wave", "claims that ran out"],

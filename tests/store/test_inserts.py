@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from speechai.core.model import Job, Pacing
-from speechai.operation import loading
+from speechai.operation import loading, submitting
 from speechai.operation.context import Context
-from speechai.operation.loading import LOAD_LEASE, Order
+from speechai.operation.loading import LOAD_LEASE
+from speechai.operation.submitting import Order
 from speechai.store import batches, jobs
 from speechai.store.connection import Store
 from speechai.store.jobs import WriteFault
@@ -77,7 +78,7 @@ def write_list(path: Path, rows: list[tuple[str, str]]) -> Path:
 
 
 def submit(context: Context, path: Path) -> str:
-    return loading.submit(context, path, Order(use_case="notification", pacing=Pacing.CONTINUOUS)).batch_id
+    return submitting.submit(context, path, Order(use_case="notification", pacing=Pacing.CONTINUOUS)).batch_id
 
 
 def jobs_by_person(store: Store, batch_id: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from speechai.core.after_call import NextStep
 from speechai.core.model import Job, JobStatus, Phase
-from speechai.store import jobs
+from speechai.store import batch_jobs, jobs
 from speechai.store.connection import Store
 from tests.store.making import LATER, NOW, THREADS, add_jobs, claim, make_job, race
 
@@ -234,7 +234,7 @@ def test_a_claim_is_due_to_nobody_else_while_it_lasts_and_after(claimed: Store) 
     """Its time is the lease's end, under the same index that the due scan reads."""
     assert job_of(claimed).next_attempt_at == LATER
     assert jobs.due_jobs(claimed, "b", LATER, 10) == []
-    assert jobs.waiting_for_a_wave(claimed, "b", LATER) == []
+    assert batch_jobs.waiting_for_a_wave(claimed, "b", LATER) == []
     jobs.pass_the_point_of_no_return(claimed, "j", "a", MAIN)
     assert job_of(claimed).next_attempt_at is None
 
@@ -259,26 +259,26 @@ def test_a_wave_admits_each_waiting_job_once_whoever_opens_it(store: Store) -> N
     admitted = race([partial(jobs.admit, store, "b", ids[:20], day=day, now=NOW) for _ in range(4)])
     assert sum(admitted) == 20
     assert {document["_id"] for document in store.jobs.find({"admitted_on": day.isoformat()})} == set(ids[:20])
-    assert jobs.postpone(store, "b", ids, until=LATER, reason="the day is full") == 10
-    assert jobs.waiting_for_a_wave(store, "b", NOW) == []
-    assert {job.id for job in jobs.waiting_for_a_wave(store, "b", LATER)} == set(ids[20:])
+    assert batch_jobs.postpone(store, "b", ids, until=LATER, reason="the day is full") == 10
+    assert batch_jobs.waiting_for_a_wave(store, "b", NOW) == []
+    assert {job.id for job in batch_jobs.waiting_for_a_wave(store, "b", LATER)} == set(ids[20:])
     assert len(jobs.due_jobs(store, "b", NOW, 100)) == 20
 
 
 def test_admitting_a_choice_again_leaves_those_to_rest_whom_a_call_did_not_reach_meanwhile(store: Store) -> None:
     """An opening that died before it was complete is repeated with its own choice, some of whom were dialled."""
     ids, day = add_jobs(store, 2, admitted=False), date(2026, 11, 25)
-    assert jobs.admit(store, "b", ids[:1], day=day, now=NOW) == 1  # it died here
+    assert batch_jobs.admit(store, "b", ids[:1], day=day, now=NOW) == 1  # it died here
     claim(store, ids[0])
     jobs.pass_the_point_of_no_return(store, ids[0], "a", MAIN)
     assert jobs.take_step(store, ids[0], "a", RETRY, phone=MAIN, admitted=False, result={}, now=NOW)
     before = job_of(store, ids[0])
-    assert jobs.admit(store, "b", ids, day=day, now=LATER - timedelta(milliseconds=1)) == 1
+    assert batch_jobs.admit(store, "b", ids, day=day, now=LATER - timedelta(milliseconds=1)) == 1
     assert job_of(store, ids[0]) == before
     assert (job_of(store, ids[1]).admitted, job_of(store, ids[1]).admitted_on) == (True, day)
-    assert jobs.admit(store, "b", ids, day=day, now=LATER) == 1  # its rest is over
+    assert batch_jobs.admit(store, "b", ids, day=day, now=LATER) == 1  # its rest is over
 
 
 def test_no_ids_admit_nobody(store: Store) -> None:
     add_jobs(store, 2, admitted=False)
-    assert jobs.admit(store, "b", [], day=date(2026, 11, 25), now=NOW) == 0
+    assert batch_jobs.admit(store, "b", [], day=date(2026, 11, 25), now=NOW) == 0

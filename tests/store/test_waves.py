@@ -12,7 +12,7 @@ from speechai.catalogue.policies import get_policy
 from speechai.core.after_call import NextStep
 from speechai.core.model import BatchStatus, JobStatus
 from speechai.operation.waves import open_due_waves
-from speechai.store import jobs, waves
+from speechai.store import batch_jobs, jobs, waves
 from speechai.store.connection import Store
 from tests.store.making import (
     DAY,
@@ -138,7 +138,7 @@ def test_openers_that_race_with_different_views_of_who_waits_admit_sixty_people_
 
     def admit(opener: int) -> int:
         mine = random.Random(opener).sample(sorted(in_order(0, 150)), A_DAY)
-        return jobs.admit(running, "b", start(running, NOON, *mine), day=DAY, now=NOW)
+        return batch_jobs.admit(running, "b", start(running, NOON, *mine), day=DAY, now=NOW)
 
     assert sum(race([partial(admit, n) for n in range(8)])) == A_DAY
     assert admitted(running) == waves.cohort(running, "b", DAY)
@@ -160,7 +160,7 @@ def test_an_opening_that_died_is_finished_with_its_own_choice_however_far_it_cam
     """The choice is another than the one that would be made now, so that a second one would show."""
     chosen = sorted(in_order(80, 80 + A_DAY))
     start(running, NOON, *chosen)
-    jobs.admit(running, "b", chosen[:done], day=DAY, now=NOW)
+    batch_jobs.admit(running, "b", chosen[:done], day=DAY, now=NOW)
     open_due_waves(make_context(running, lambda: NOW + timedelta(minutes=1)))
     assert admitted(running) == set(chosen)
     assert waves.is_complete(running, "b", DAY, NOON)
