@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -117,6 +117,11 @@ class Account:
     revision: int = 0
 
     @property
+    def is_active(self) -> bool:
+        """Whether its people may be called, credit and limits aside."""
+        return self.status is AccountStatus.ACTIVE
+
+    @property
     def free(self) -> int:
         """What further calls may reserve."""
         return self.balance - self.reserved
@@ -180,43 +185,51 @@ def why_not(
 ) -> Denied | None:
     """Why a call that reserves `amount` may not start on the day `on`; None where nothing of the account forbids it.
 
-    What lasts longest is named first. Where live calls hold what is missing, `next_at` is `soon_at`; a used day is
-    over at `next_day_at`; None waits for a top-up, a resume or another budget, which no clock brings.
+    What lasts longest is named first. Where live calls hold what is missing, `next_at` is `soon_at`; a used day, and a
+    batch's used budget (somebody may raise it meanwhile), is asked about again at `next_day_at`; None waits for a
+    top-up or a resume. Both instants are aware; a sentence says them in the zone that they have.
     """
-    today = account.on_day(on)
-    facts: dict[str, Fact] = {"account": account.id, "needed": amount_text(account.plan, amount)}
+    today, held = account.on_day(on), account.reservations.values()
     if account.status is AccountStatus.SUSPENDED:
-        return _suspended(account, facts)
+        return _suspended(account, amount)
     if account.plan is not Plan.UNLIMITED and account.free < amount:
-        facts["free"] = amount_text(account.plan, account.free)
+        facts = _sums(account, needed=amount, free=account.free, reserved=account.reserved)
         if account.reserved > 0:
             return Denied(code=Denial.CREDIT_RESERVED, facts=facts, next_at=soon_at)
         return Denied(code=Denial.NO_CREDIT, facts=facts)
-    held = account.reservations.values()
     batch = account.budgets.get(batch_id)
     if batch is not None and batch.free is not None and batch.free < amount:
-        facts |= {"batch": batch_id, "free": amount_text(account.plan, batch.free)}
-        facts["budget"] = amount_text(account.plan, batch.most or 0)
-        live = any(one.batch_id == batch_id and one.amount for one in held)
-        return Denied(code=Denial.BATCH_BUDGET, facts=facts, next_at=soon_at if live else None)
+        live = any(one.amount for one in held if one.batch_id == batch_id)
+        facts = _sums(account, needed=amount, free=batch.free, budget=batch.most or 0)
+        return _until(Denial.BATCH_BUDGET, facts, soon_at if live else next_day_at)
     if today.day_free is not None and today.day_free < amount:
-        facts["free"] = amount_text(account.plan, today.day_free)
-        facts["budget"] = amount_text(account.plan, account.day_budget or 0)
-        live = any(one.on == today.day_on and one.amount for one in held)
-        return Denied(code=Denial.DAY_BUDGET, facts=facts, next_at=soon_at if live else next_day_at)
+        live = any(one.amount for one in held if one.on == today.day_on)
+        facts = _sums(account, needed=amount, free=today.day_free, budget=account.day_budget or 0)
+        return _until(Denial.DAY_BUDGET, facts, soon_at if live else next_day_at)
     if today.calls_free is not None and today.calls_free < 1:
-        facts = {"account": account.id, "limit": account.calls_a_day or 0}
-        return Denied(code=Denial.ACCOUNT_CALLS_A_DAY, facts=facts, next_at=next_day_at)
+        cap = account.calls_a_day or 0
+        facts = {"account": account.id, "cap": cap, "used": cap - today.calls_free}
+        return _until(Denial.ACCOUNT_CALLS_A_DAY, facts, next_day_at)
     if account.lines_free is not None and account.lines_free < 1:
-        facts = {"account": account.id, "limit": account.concurrency or 0}
-        return Denied(code=Denial.ACCOUNT_LINES, facts=facts, next_at=soon_at)
+        lines = (account.concurrency or 0) - account.lines_free
+        return Denied(code=Denial.ACCOUNT_LINES, facts={"account": account.id, "lines": lines}, next_at=soon_at)
     return None
 
 
-def _suspended(account: Account, facts: Mapping[str, Fact]) -> Denied:
+def _suspended(account: Account, amount: int) -> Denied:
     if account.suspended_by is SuspendedBy.NO_CREDIT:
-        return Denied(code=Denial.NO_CREDIT, facts={**facts, "free": amount_text(account.plan, account.free)})
+        return Denied(code=Denial.NO_CREDIT, facts=_sums(account, needed=amount, free=account.free))
     return Denied(code=Denial.ACCOUNT_SUSPENDED, facts={"account": account.id, "why": account.reason or ""})
+
+
+def _sums(account: Account, **amounts: int) -> dict[str, Fact]:
+    """The facts as the sentences name them: `needed_micros`, or `needed_seconds` of a minutes plan."""
+    unit = "seconds" if account.plan is Plan.MINUTES else "micros"
+    return {"account": account.id, **{f"{name}_{unit}": amount for name, amount in amounts.items()}}
+
+
+def _until(code: Denial, facts: Mapping[str, Fact], at: datetime) -> Denied:
+    return Denied(code=code, facts={**facts, "next_at": at.isoformat(timespec="minutes")}, next_at=at.astimezone(UTC))
 
 
 def forecast(account: Account, *, last_day: int, last_week: int) -> Forecast:

@@ -47,28 +47,6 @@ def set_limits(store: Store, account_id: str, changes: Mapping[str, Any], *, by:
             return require(store, account_id)
 
 
-def set_batch_budget(store: Store, account_id: str, batch_id: str, most: int | None) -> None:
-    """The batch's calls may cost its account `most` from now on; a changed budget keeps what is spent counted.
-
-    Repeatable. A batch without a budget has no entry, and what it spent before it gets one is not counted.
-    """
-    while True:
-        account = require(store, account_id)
-        known = account.budgets.get(batch_id)
-        place = f"budgets.{batch_id}"
-        if most == (known.most if known else None):
-            return
-        if known is None:
-            expected: Document = {place: {"$exists": False}}
-            change: Document = {"$set": {place: {"most": most, "free": room(most)}}, "$inc": {"revision": 1}}
-        else:
-            expected = {f"{place}.most": known.most}
-            moved = room(most) - room(known.most)
-            change = {"$set": {f"{place}.most": most}, "$inc": {f"{place}.free": moved, "revision": 1}}
-        if store.accounts.update_one({"_id": account_id, **expected}, change).modified_count == 1:
-            return
-
-
 def suspend(store: Store, account_id: str, *, reason: str, by: SuspendedBy, now: datetime) -> bool:
     """No further call of the account starts. False where it is suspended already by the same or a stronger hand."""
     weaker = list(SuspendedBy)[: list(SuspendedBy).index(by)]

@@ -52,6 +52,28 @@ def list_accounts(store: Store) -> list[Account]:
     return [account_from(document) for document in store.accounts.find().sort("_id", 1)]
 
 
+def set_batch_budget(store: Store, account_id: str, batch_id: str, most: int | None) -> None:
+    """The batch's calls may cost its account `most` from now on; a changed budget keeps what is spent counted.
+
+    Repeatable. A batch without a budget has no entry, and what it spent before it gets one is not counted.
+    """
+    while True:
+        account = require(store, account_id)
+        known = account.budgets.get(batch_id)
+        place = f"budgets.{batch_id}"
+        if most == (known.most if known else None):
+            return
+        if known is None:
+            expected: Document = {place: {"$exists": False}}
+            change: Document = {"$set": {place: {"most": most, "free": room(most)}}, "$inc": {"revision": 1}}
+        else:
+            expected = {f"{place}.most": known.most}
+            moved = room(most) - room(known.most)
+            change = {"$set": {f"{place}.most": most}, "$inc": {f"{place}.free": moved, "revision": 1}}
+        if store.accounts.update_one({"_id": account_id, **expected}, change).modified_count == 1:
+            return
+
+
 def reserve(
     store: Store,
     account_id: str,
@@ -167,13 +189,14 @@ def settle(
     note: str = "",
     batch_id: str | None = None,
     estimated: bool = False,
+    seen: Account | None = None,
 ) -> bool:
     """Charges a call that is over: `cost` off the balance, its reservation and its line back. True where it did.
 
     A second call charges nothing. A call that lost its reservation (the sweep took it for dead, or it was settled at
     no cost before its cost was known) is charged all the same, on the day `on` and to the batch `batch_id`. A cost
-    above the reservation may take the balance below zero. An `estimated` one is put right by `ledger.correct`.
-    Raises NotFound.
+    above the reservation may take the balance below zero. An `estimated` one is put right by `ledger.correct`. `seen`
+    is the account as the caller read it and spares a reading. Raises NotFound.
     """
     entry = Entry(
         account_id=account_id,
@@ -186,36 +209,41 @@ def settle(
         batch_id=batch_id,
         estimated=estimated,
     )
-    closed = _close(store, account_id, attempt_id, entry=entry if cost else None)
+    closed = _close(store, account_id, attempt_id, entry=entry if cost else None, seen=seen)
     if closed or cost == 0:
         return closed
     return ledger.move(store, entry, on=on)
 
 
-def release(store: Store, account_id: str, attempt_id: str, *, call_happened: bool = False) -> bool:
+def release(
+    store: Store, account_id: str, attempt_id: str, *, call_happened: bool = False, seen: Account | None = None
+) -> bool:
     """Gives back what the attempt reserved; also its place in the day's calls, unless a call happened at no cost.
 
     False where it holds nothing (any more): a second release, or one after the settling, changes nothing.
     """
-    return _close(store, account_id, attempt_id, entry=None, count_back=not call_happened)
+    return _close(store, account_id, attempt_id, entry=None, count_back=not call_happened, seen=seen)
 
 
-def _close(store: Store, account_id: str, attempt_id: str, *, entry: Entry | None, count_back: bool = False) -> bool:
+def _close(
+    store: Store,
+    account_id: str,
+    attempt_id: str,
+    *,
+    entry: Entry | None,
+    count_back: bool = False,
+    seen: Account | None = None,
+) -> bool:
     """Ends a reservation by one write; what of it belongs to the day and to the batch goes back there."""
-    place = f"reservations.{attempt_id}"
-    while True:
-        document = store.accounts.find_one({"_id": account_id}, {place: 1, "day_on": 1})
-        if document is None:
-            raise NotFound(f"there is no account {account_id!r}")
-        if attempt_id not in document.get("reservations", {}):
-            return False
-        held = reservation_from(document["reservations"][attempt_id])
-        cost = -entry.amount if entry else 0
+    place, cost = f"reservations.{attempt_id}", -entry.amount if entry else 0
+    account = seen if seen and attempt_id in seen.reservations else require(store, account_id)
+    while attempt_id in account.reservations:
+        held = account.reservations[attempt_id]
         back: Document = {
             "balance": -cost, "reserved": -held.amount, "free": held.amount - cost, "revision": 1,
             "lines_free": int(held.holds_line),
         }  # fmt: skip
-        if document["day_on"] == held.on.isoformat():
+        if account.day_on == held.on:
             back |= {"day_free": held.amount - cost, "calls_free": int(count_back)}
         if held.in_batch_budget:
             back[f"budgets.{held.batch_id}.free"] = held.amount - cost
@@ -223,8 +251,11 @@ def _close(store: Store, account_id: str, attempt_id: str, *, entry: Entry | Non
         if entry is not None:
             change["$push"] = {"outbox": {**entry.document, "batch_id": held.batch_id, "reserved": held.amount}}
         # The two things that the write depends on: the line may be freed and the day may turn after the reading.
-        expected = {"_id": account_id, "day_on": document["day_on"], f"{place}.holds_line": held.holds_line}
+        day_on = account.day_on.isoformat() if account.day_on else None
+        expected = {"_id": account_id, "day_on": day_on, f"{place}.holds_line": held.holds_line}
         if store.accounts.update_one(expected, change).modified_count == 1:
             if entry is not None:
                 ledger.flush(store, account_id, [change["$push"]["outbox"]])
             return True
+        account = require(store, account_id)
+    return False
