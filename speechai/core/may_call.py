@@ -1,126 +1,173 @@
 """May this person be called now, and if not, why and when next? Asked at the moment of dialling (law 5).
 
-Enter the policy, the batch, the job, the person and `now`; leaves `Allowed` or `Denied` with a reason in words and,
-where waiting helps, the next instant worth asking at. An expected refusal is a value, never an exception.
+Enter the policy, the batch, the job, the person, the phones and `now`; leaves `Allowed` with the number to dial, or
+`Denied` with a code, facts and, where waiting helps, the next instant worth asking at. An expected refusal is a value,
+never an exception.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from zoneinfo import ZoneInfoNotFoundError
 
-from speechai.catalogue.policies import Policy
-from speechai.core.calendar import is_open, local_instant, next_open
-from speechai.core.model import BatchStatus, Job, Person
+from speechai.catalogue.policies import PhoneOrder, Policy
+from speechai.core.calendar import is_open, next_open
+from speechai.core.caps import (
+    LIFTED_BY_CALLBACK,
+    exclusion_by_silence,
+    person_caps,
+    person_end,
+    phone_denial,
+    said_at,
+    written_end,
+)
+from speechai.core.decision import Allowed, Denial, Denied
+from speechai.core.masking import mask_phone
+from speechai.core.model import BatchStatus, Job, Person, Phone, Site
 
+__all__ = ["exclusion_by_silence", "is_callback", "may_call", "next_phone"]
 
-class Denial(StrEnum):
-    """Why a call may not start; the code beside the words."""
-
-    BATCH_NOT_RUNNING = "batch_not_running"
-    NO_PHONE_LEFT = "no_phone_left"
-    ATTEMPTS_USED = "attempts_used"
-    UNCLEAR = "unclear"
-    """The zone, the country or the policy gives no answer: refused (law 5)."""
-    DO_NOT_CALL = "do_not_call"
-    EXCLUDED = "excluded"
-    OUTSIDE_HOURS = "outside_hours"
-    DAY_CAP = "day_cap"
-    PERSON_BUSY = "person_busy"
-    NO_CAPACITY = "no_capacity"
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """The call may start; `phone` is the number to dial."""
-
-    phone: str
+_NEVER_CALLED: Mapping[str, Phone] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denied:
-    """The call may not start. `next_at` None means never, by itself: the job ends or waits for an operator."""
+def may_call(
+    policy: Policy,
+    *,
+    batch: BatchStatus,
+    job: Job,
+    person: Person,
+    phones: Mapping[str, Phone] = _NEVER_CALLED,
+    now: datetime,
+) -> Allowed | Denied:
+    """Decide about one call at `now` (aware UTC) at the contact's own place (`job.site`).
 
-    code: Denial
-    reason: str
-    next_at: datetime | None = None
-
-
-def may_call(policy: Policy, *, batch: BatchStatus, job: Job, person: Person, now: datetime) -> Allowed | Denied:
-    """Decide about one call at `now` (aware UTC) at the contact's own place (`job.time_zone`).
-
-    Rules in the order of their weight: what ends a job comes before what makes it wait. The day's cap is decided
-    again by one conditional write when the call is claimed (law 3); here it saves the trip and gives the reason.
+    `phones` are the counters of the job's numbers; one that is missing was never called. Rules in the order of their
+    weight: what ends a job comes before what makes it wait. The caps are asked again by the conditional writes that
+    take the turns (law 3); here they save the trip, choose the phone and give the reason. `next_at` is an instant at
+    which the hours are open and the rule that denied does not deny.
     """
     if batch is not BatchStatus.RUNNING:
-        return Denied(code=Denial.BATCH_NOT_RUNNING, reason=f"the batch is {batch}")
-    if person.do_not_call:
-        return Denied(code=Denial.DO_NOT_CALL, reason="the person asked not to be called")
-    if person.excluded_reason is not None:
-        return Denied(code=Denial.EXCLUDED, reason=person.excluded_reason)
-    phone = next_phone(job)
-    if phone is None:
-        return Denied(code=Denial.NO_PHONE_LEFT, reason="no phone is left: every number was refused")
-    if job.attempts >= job.max_attempts:
-        return Denied(code=Denial.ATTEMPTS_USED, reason=f"{job.attempts} of {job.max_attempts} attempts are used")
+        return Denied(code=Denial.BATCH_NOT_RUNNING, facts={"state": batch.value})
+    if ended := written_end(person):
+        return ended
+    if not job.phones:
+        return Denied(code=Denial.NO_PHONE_LEFT, facts={"numbers": len(job.all_phones)})
+    numbers = [number for number in _in_order(policy, job) if not _phone(phones, number).do_not_call]
+    if not numbers:
+        return _nobody_wants_it(job)
     try:
-        zone = ZoneInfo(job.time_zone)
-        return _by_the_calendar(policy, job, person, phone, zone, now)
+        return _at_the_place(policy, job, person, [_phone(phones, number) for number in numbers], job.site, now)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        words = f"the hours in zone {job.time_zone!r}, country {job.country!r} are unclear: {error}"
-        return Denied(code=Denial.UNCLEAR, reason=words)
+        why = f"the hours in zone {job.time_zone!r}, country {job.country!r}: {error}"
+        return Denied(code=Denial.UNCLEAR, facts={"why": why})
 
 
-def _by_the_calendar(
-    policy: Policy, job: Job, person: Person, phone: str, zone: ZoneInfo, now: datetime
+def next_phone(job: Job, policy: Policy | None = None) -> str | None:
+    """The number to dial next where no phone has a cap; None where none is callable.
+
+    Phones take turns, starting with `to_number`, and the turn goes on after the last number tried also where that one
+    has just been retired; or, where the policy says so, the first is dialled until it is retired.
+    """
+    return next(iter(_in_order(policy, job)), None)
+
+
+def is_callback(job: Job, now: datetime) -> bool:
+    """True where the person asked for a call, and its time has come."""
+    return job.callback_at is not None and job.callback_at <= now
+
+
+def _at_the_place(
+    policy: Policy, job: Job, person: Person, phones: list[Phone], site: Site, now: datetime
 ) -> Allowed | Denied:
-    today = now.astimezone(zone).date()
-    silent = exclusion_by_silence(policy, person, today)
-    if silent is not None:
-        return Denied(code=Denial.EXCLUDED, reason=silent)
-    if not is_open(policy, job.site, now):
-        at = next_open(policy, job.site, now)
-        words = f"{_words(now, zone)} is outside the hours of {policy.name}; not before {_words(at, zone)}"
-        return Denied(code=Denial.OUTSIDE_HOURS, reason=words, next_at=at)
-    if person.day_on == today and person.attempts_today >= policy.attempts_a_day:
-        return day_cap(policy, job, now)
-    return Allowed(phone)
+    ended = person_end(policy, person, now.astimezone(site.zone).date()) or _attempts_used(policy, job, site, now)
+    if ended is not None:
+        return ended
+    if not is_open(policy, site, now):
+        return _outside_hours(policy, site, now)
+    callback = is_callback(job, now)
+    denied = person_caps(policy, person, site=site, now=now, callback=callback)
+    if denied is not None:
+        ask = partial(person_caps, policy, person, site=site, callback=True)
+        return _or_at_the_callback(policy, job, site, denied, now, ask)
+    capped = []
+    for phone in phones:
+        denied = phone_denial(policy, phone, site=site, now=now, callback=callback)
+        if denied is None:
+            return Allowed(phone.id)
+        ask = partial(phone_denial, policy, phone, site=site, callback=True)
+        capped.append(_or_at_the_callback(policy, job, site, denied, now, ask))
+    return _soonest(capped)
 
 
-def day_cap(policy: Policy, job: Job, now: datetime) -> Denied:
-    """The denial of a person who has had the day's attempts: not before the next local day's opening."""
-    zone = ZoneInfo(job.time_zone)
-    tomorrow = local_instant(now.astimezone(zone).date() + timedelta(days=1), 0, zone)
-    at = next_open(policy, job.site, tomorrow)
-    words = f"the person has had {policy.attempts_a_day} attempts today; not before {_words(at, zone)}"
-    return Denied(code=Denial.DAY_CAP, reason=words, next_at=at)
-
-
-def next_phone(job: Job) -> str | None:
-    """The number to dial next: phones take turns, starting with `to_number`; None where none is callable.
-
-    The turn goes on after the last number tried also where that one has just been retired.
-    """
-    numbers = job.all_phones
-    first = numbers.index(job.last_phone_tried) + 1 if job.last_phone_tried in numbers else 0
-    return next((phone for phone in (*numbers[first:], *numbers[:first]) if phone in job.phones), None)
-
-
-def exclusion_by_silence(policy: Policy, person: Person, today: date) -> str | None:
-    """Why the person is excluded by silence (law 4), or None.
-
-    A silent day counts once it is over, or once the day's attempts are used: the third day's later waves are
-    still tried.
-    """
-    days = {day for day in person.silent_on if day < today}
-    if today in person.silent_on and person.day_on == today and person.attempts_today >= policy.attempts_a_day:
-        days.add(today)
-    if len(days) < policy.silent_days:
+def _attempts_used(policy: Policy, job: Job, site: Site, now: datetime) -> Denied | None:
+    """The job's own attempts; a call that the person asked for may be one more."""
+    most = job.max_attempts + (1 if job.callback_at is not None else 0)
+    facts = {"used": job.attempts, "cap": job.max_attempts}
+    if job.attempts >= most:
+        return Denied(code=Denial.ATTEMPTS_USED, facts=facts)
+    if job.attempts < job.max_attempts or job.callback_at is None or job.callback_at <= now:
         return None
-    return f"silent on {len(days)} days: {', '.join(day.isoformat() for day in sorted(days))}"
+    at = next_open(policy, site, job.callback_at)
+    return Denied(code=Denial.ATTEMPTS_USED, facts={**facts, "next_at": said_at(at, site)}, next_at=at)
 
 
-def _words(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%A %Y-%m-%d %H:%M} in {zone.key}"
+def _outside_hours(policy: Policy, site: Site, now: datetime) -> Denied:
+    """Said in the zone that is closed: where the place is not known exactly, another may be open."""
+    at = next_open(policy, site, now)
+    each = (replace(site, zones=(zone,)) for zone in site.zones)
+    closed = next((one for one in each if not is_open(policy, one, now)), site)
+    facts = {
+        "now_at": said_at(now, closed),
+        "next_at": said_at(at, closed),
+        "zone": closed.zone.key,
+        "policy": policy.name,
+    }
+    return Denied(code=Denial.OUTSIDE_HOURS, facts=facts, next_at=at)
+
+
+def _or_at_the_callback(
+    policy: Policy, job: Job, site: Site, denied: Denied, now: datetime, ask: Callable[..., Denied | None]
+) -> Denied:
+    """The denial, to be asked again at a callback that is still ahead where that lifts it before its own time."""
+    lifts = policy.callback_lifts and denied.code in LIFTED_BY_CALLBACK
+    if not lifts or denied.next_at is None or job.callback_at is None or job.callback_at <= now:
+        return denied
+    at: datetime | None = next_open(policy, site, job.callback_at)
+    still = ask(now=at)
+    if still is not None:
+        at = still.next_at
+    if at is None or at >= denied.next_at:
+        return denied
+    return replace(denied, next_at=at, facts={**denied.facts, "next_at": said_at(at, site)})
+
+
+def _soonest(capped: list[Denied]) -> Denied:
+    """Of the phones' denials the one that ends first, said of all of them."""
+    first = min(capped, key=lambda denied: (denied.next_at is None, denied.next_at))
+    if len(capped) == 1:
+        return first
+    facts = {name: fact for name, fact in first.facts.items() if name == "next_at"}
+    return replace(first, facts={**facts, "numbers": len(capped)})
+
+
+def _nobody_wants_it(job: Job) -> Denied:
+    numbers = job.phones
+    if len(numbers) == 1:
+        return Denied(code=Denial.DO_NOT_CALL, facts={"phone": mask_phone(numbers[0])})
+    return Denied(code=Denial.DO_NOT_CALL, facts={"numbers": len(numbers)})
+
+
+def _in_order(policy: Policy | None, job: Job) -> tuple[str, ...]:
+    """Every callable number once, the next to dial first."""
+    numbers = job.all_phones
+    in_turn = policy is None or policy.phone_order is PhoneOrder.IN_TURN
+    first = numbers.index(job.last_phone_tried) + 1 if in_turn and job.last_phone_tried in numbers else 0
+    return tuple(number for number in (*numbers[first:], *numbers[:first]) if number not in job.bad_phones)
+
+
+def _phone(phones: Mapping[str, Phone], number: str) -> Phone:
+    return phones.get(number) or Phone(id=number)
