@@ -8,16 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from speechai.core.numerals import fold as fold
+
 _CAMEL = re.compile(r"(?<=[a-záéíóúñü0-9])(?=[A-ZÁÉÍÓÚÑÜ])")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
-
-
-def fold(text: str) -> str:
-    """Lower case without accents: 'Teléfono Móvil' -> 'telefono movil'; 'Nº' -> 'no'."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def words(header: str) -> list[str]:

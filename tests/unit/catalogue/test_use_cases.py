@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from speechai.catalogue.use_cases import UseCase, get_use_case, load_use_cases
+from speechai.catalogue.use_cases import Field, Kind, UseCase, get_use_case, load_use_cases
 from speechai.errors import UsageError
 from speechai.operation.ingest import Meaning
 
@@ -57,8 +57,9 @@ def test_a_debt_call_succeeds_by_retells_judgement_or_a_promised_date(
 
 
 def test_a_use_case_without_retells_judgement_ignores_it() -> None:
+    done = Field(name="done", kind=Kind.BOOLEAN, label_en="Done", label_es="Hecho")
     use_case = UseCase(
-        name="n", title_en="n", title_es="n", required=frozenset(), captured=("done",), success_any=("done",)
+        name="n", title_en="n", title_es="n", required=frozenset(), captured={"done": done}, success_any=("done",)
     )
     assert not use_case.is_success(successful=True, captured={})
     assert use_case.is_success(successful=False, captured={"done": True})
