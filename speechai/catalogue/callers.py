@@ -46,8 +46,13 @@ class RestRule:
 
 @lru_cache(maxsize=1)
 def load_rest_rules() -> tuple[RestRule, ...]:
-    """Every rule, in the file's order. Raises ConfigurationError."""
-    return tuple(_rule(name, table) for name, table in read_catalogue("callers.toml").items())
+    """Every rule of the catalogue, in the file's order. Raises ConfigurationError."""
+    return read_rules(read_catalogue("callers.toml"))
+
+
+def read_rules(content: Mapping[str, Any]) -> tuple[RestRule, ...]:
+    """The rules in a file's `content`, in its order. Raises ConfigurationError naming the rule, field and value."""
+    return tuple(_rule(name, table) for name, table in content.items())
 
 
 @lru_cache(maxsize=1)

@@ -94,7 +94,7 @@ def note_outcome(context: Context, attempt: Attempt, row: OutcomeRow, now: datet
     # The alert first: a death in between repeats both, the other way round it would leave the rest untold.
     raise_alert(context, "caller_rested", caller.number, words, now)
     if callers.rest(context.store, caller.number, rest.until, rest.why, by="rules", at=now, seen=caller):
-        log.warning(words, action="rest_caller", until=rest.until.isoformat(), rule=rest.rule.name)
+        log.info("a caller number rests", action="rest_caller", caller=caller.number, rule=rest.rule.name)
 
 
 def refresh_countries(context: Context) -> None:

@@ -39,8 +39,9 @@ def add_alert(store: Store, kind: str, subject: str, words: str, *, now: datetim
     One that was acknowledged is open again: what happens after somebody looked has not been looked at.
     """
     alert_id = f"{now.date().isoformat()}/{kind}/{subject}"
-    count: Document = {"$inc": {"count": 1}, "$set": {"last_at": now, "words": words, "acknowledged_at": None}}
-    told: Document = {**count, "$set": {**count["$set"], "told_at": now}}
+    changes: Document = {"last_at": now, "words": words, "acknowledged_at": None, "acknowledged_by": None}
+    count: Document = {"$inc": {"count": 1}, "$set": changes}
+    told: Document = {**count, "$set": {**changes, "told_at": now}}
     overdue = {"_id": alert_id, "told_at": {"$lte": now - told_every}}
     if store.alerts.update_one(overdue, told).modified_count == 1:
         return True

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from speechai.catalogue import callers
-from speechai.catalogue.callers import failure_of, kept_results, load_rest_rules, says_of_the_caller
+from speechai.catalogue.callers import failure_of, kept_results, load_rest_rules, read_rules, says_of_the_caller
 from speechai.catalogue.outcomes import Outcome, load_outcomes
 from speechai.errors import ConfigurationError
 
@@ -90,31 +89,23 @@ GOOD: dict[str, Any] = {
         ({"rest_minute": 5}, "unknown fields ['rest_minute']"),
     ],
 )
-def test_a_table_that_is_wrong_is_refused_with_the_field_and_its_value(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
-) -> None:
+def test_a_table_that_is_wrong_is_refused_with_the_field_and_its_value(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        _loaded(monkeypatch, {"refused": {**GOOD, **changes}})
+        read_rules({"refused": {**GOOD, **changes}})
     assert words in str(refused.value)
     assert "[refused] in config/catalogue/callers.toml" in str(refused.value)
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_a_field_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_a_field_that_is_missing_is_named(missing: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{missing}' is missing"):
-        _loaded(monkeypatch, {"refused": {name: value for name, value in GOOD.items() if name != missing}})
+        read_rules({"refused": {name: value for name, value in GOOD.items() if name != missing}})
 
 
-def test_a_rule_that_is_no_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_is_no_table_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="is not a table"):
-        _loaded(monkeypatch, {"window": 20})
+        read_rules({"window": 20})
 
 
-def test_without_rules_nothing_ever_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _loaded(monkeypatch, {}) == ()
-
-
-def _loaded(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]) -> tuple[callers.RestRule, ...]:
-    """The rules of a file with this content, past the memory of the one that is shipped."""
-    monkeypatch.setattr(callers, "read_catalogue", lambda _name: content)
-    return load_rest_rules.__wrapped__()
+def test_without_rules_nothing_ever_rests() -> None:
+    assert read_rules({}) == ()
