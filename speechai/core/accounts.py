@@ -253,7 +253,7 @@ def parse_amount(text: str, plan: Plan) -> int:
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         what = "minutes" if is_time else "US dollars"
-        raise UsageError(f"{text!r} is not an amount in {what}: write it like 25 or 25.50, with a point and no signs")
+        raise UsageError(f"{text!r} is not an amount in {what}: write 25 or 25.50, with a point and without a currency")
     value = Decimal(match[0]) * (60 if is_time else MICROS_A_DOLLAR)
     if value != int(value):
         raise UsageError(f"{text!r} minutes are no whole seconds: a minutes plan counts seconds, 0.25 is 15 of them")
