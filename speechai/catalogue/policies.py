@@ -239,7 +239,7 @@ def read_policy(name: str, table: dict[str, Any], own: Mapping[str, Any]) -> Pol
             version=read_count(table["version"]),
             is_legal=read_flag(table.get("is_legal", False)),
             unverified=_field_names(table.get("unverified", [])),
-            country=table.get("country"),
+            country=_country(table.get("country")),
             simulator_only=read_flag(table.get("simulator_only", False)),
         )
         _check(policy)
@@ -280,6 +280,12 @@ def _field_names(names: list[str]) -> frozenset[str]:
     if unknown := set(names) - set(RULES):
         raise ValueError(f"unverified names unknown fields {sorted(unknown)}")
     return frozenset(names)
+
+
+def _country(value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and len(value) == 2 and value.isupper()):
+        raise ValueError(f"country {value!r} is not a code of two capitals")
+    return value
 
 
 def _day(value: Any) -> date:
