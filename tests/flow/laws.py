@@ -1,8 +1,8 @@
 """The outside checker: what really happened, held against the laws of the product.
 
 Enter the simulator's journal (the calls that were really placed) and the raw documents of the database; leave the
-violations, [] where every law holds. It shares no rule with the product: hours, days, holidays, caps and silence are
-worked out here a second time, from the wording of the laws alone.
+violations, [] where every law holds. It shares no rule with the product: hours, days, holidays, caps, silence, money
+and callbacks are worked out a second time, from the wording of the laws alone, here and in the modules beside this one.
 """
 
 from __future__ import annotations
@@ -10,56 +10,28 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-from .doors import why_closed
-from .evidence import (
-    Document,
-    Evidence,
-    attempt_of,
-    calls_in_order,
-    calls_that_rang,
-    instant_of,
-    job_of,
-    local_time,
+from .after_laws import actions_are_delivered, actions_exist_once, callbacks_are_kept
+from .contact_laws import (
+    caps_hold,
+    one_call_at_once,
+    only_when_allowed,
+    people_a_day,
+    silence_excludes,
 )
+from .doors import why_closed
+from .evidence import Document, Evidence, attempt_of, calls_in_order
+from .money_laws import balances_agree, calls_are_charged, limits_of_accounts, money_is_free
+from .record_laws import counters_agree
+from .rules import Limits, rules_of
 
 FINAL = ("done", "failed", "cancelled")
 OPEN_ATTEMPT = ("placing", "unknown", "live", "ended")
 NO_CALL_HAPPENED = ("refused", "abandoned")
-SILENT = ("inactivity", "voicemail_reached", "ivr_reached", "dial_no_answer", "dial_busy", "user_declined")
-TALKED = (
-    "user_hangup",
-    "agent_hangup",
-    "user_requested_dnc",
-    "user_requested_callback",
-    "call_transfer",
-    "transfer_bridged",
-    "transfer_cancelled",
-    "call_take_over",
-    "max_duration_reached",
-    "error_asr",
-    "error_no_audio_received",
-    "error_llm_websocket_open",
-    "error_llm_websocket_lost_connection",
-    "error_llm_websocket_runtime",
-    "error_llm_websocket_corrupt_payload",
-)
 FORGOTTEN_AFTER = timedelta(hours=2)
 """A due contact of a running batch is dialled within so much open time, even after a death and its recovery."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The numbers of a run."""
-
-    concurrency: int
-    starts_a_second: float
-    attempts_a_day: int = 3
-    silent_days: int = 3
-    people_a_day: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +48,7 @@ def violations(evidence: Evidence, limits: Limits, *, quiet: bool = True) -> lis
         violation for law, check in CHECKS for violation in (Violation(law, what) for what in check(evidence, limits))
     ]
     if quiet:
-        found += [Violation(7, what) for what in _held(evidence)]
+        found += [Violation(7, what) for what in (*_held(evidence), *money_is_free(evidence))]
     return found
 
 
@@ -136,71 +108,11 @@ def _waits(evidence: Evidence, job: Document, batch: Document) -> Iterator[str]:
 
 def _open_time(job: Document, batch: Document, since: datetime, now: datetime) -> bool:
     """Whether more open time has passed than a due contact ever waits."""
-    step, passed, at = timedelta(minutes=15), timedelta(0), since
+    door, step, passed, at = rules_of(batch).door, timedelta(minutes=15), timedelta(0), since
     while at < now and passed <= FORGOTTEN_AFTER:
-        passed += step if why_closed(batch["policy"], job["time_zone"], job["country"], at) is None else timedelta(0)
+        passed += step if why_closed(door, job, at) is None else timedelta(0)
         at += step
     return passed > FORGOTTEN_AFTER
-
-
-def _day_cap(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    jobs = evidence.by_id("jobs")
-    calls: Counter[tuple[str, date]] = Counter()
-    for call in calls_that_rang(evidence):
-        job = jobs[job_of(call)]
-        calls[job["person_id"], local_time(call, job).date()] += 1
-    for (person, day), count in calls.items():
-        if count > limits.attempts_a_day:
-            yield f"person {person} was called {count} times on {day}"
-
-
-def _silence_excludes(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    jobs = evidence.by_id("jobs")
-    days: dict[str, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for call in calls_that_rang(evidence):
-        job = jobs[job_of(call)]
-        silent: list[date] = []
-        for day, ends in sorted(days[job["person_id"]].items()):
-            if "talked" in ends:
-                silent = []
-            elif "silent" in ends:
-                silent.append(day)
-        today = local_time(call, job).date()
-        before = [day for day in silent if day < today]
-        if len(before) >= limits.silent_days:
-            yield f"person {job['person_id']} was called on {today} after silence on {before}"
-        days[job["person_id"]][today].append(_heard(call))
-
-
-def _heard(call: Document) -> str:
-    reason = call["disconnection_reason"]
-    if reason in SILENT or call["outcome"] == "voicemail_found_later":
-        return "silent"
-    return "talked" if reason in TALKED else "neither"
-
-
-def _only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
-    jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
-    gone: set[str] = set()
-    for call in calls_in_order(evidence):
-        job = jobs[job_of(call)]
-        batch = batches[job["batch_id"]]
-        at = instant_of(call)
-        closed = why_closed(batch["policy"], job["time_zone"], job["country"], at)
-        if closed:
-            yield f"job {job['_id']} was called {closed}"
-        if not _was_running(batch, at):
-            yield f"job {job['_id']} was called at {at} while its batch was not running"
-        if job["person_id"] in gone:
-            yield f"person {job['person_id']} was called after asking not to be"
-        if call["disconnection_reason"] == "user_requested_dnc":
-            gone.add(job["person_id"])
-
-
-def _was_running(batch: Document, at: datetime) -> bool:
-    """By the batch's own history: the state that the last change before the instant left it in."""
-    changes = [change["status"] for change in batch.get("history", []) if change["at"] < at]
-    return batch.get("loaded_at", at) <= at and (not changes or changes[-1] == "running")
 
 
 def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
@@ -220,53 +132,6 @@ def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
     for earlier, later in pairwise(starts):
         if later - earlier < gap_ms:
             yield f"two calls started {later - earlier} ms apart, {gap_ms} is the least"
-
-
-def _counters_agree(evidence: Evidence, _: Limits) -> Iterator[str]:
-    """What the caps are counted with: no attempt is spent twice by a repeated `finish`, none is forgotten.
-
-    An attempt whose call never happened may be counted or not: nobody's telephone rang.
-    """
-    spent: Counter[object] = Counter()
-    rang: Counter[object] = Counter()
-    for attempt in evidence.attempts:
-        if attempt["state"] == "finished" and attempt.get("counted"):
-            for counted in (attempt["job_id"], (attempt["person_id"], attempt["local_on"])):
-                spent[counted] += 1
-                rang[counted] += bool(attempt.get("call_id"))
-    for job in evidence.jobs:
-        least, most = rang[job["_id"]], spent[job["_id"]]
-        if job["status"] != "in_progress" and not job.get("resets") and not least <= job["attempts"] <= most:
-            yield f"job {job['_id']} counts {job['attempts']} attempts, {most} were made"
-    for person in evidence.people:
-        least, most = (counter[person["_id"], person["day_on"]] for counter in (rang, spent))
-        if person.get("live_attempt_id") is None and not least <= person["attempts_today"] <= most:
-            yield f"person {person['_id']} counts {person['attempts_today']} attempts that day, {most} were made"
-
-
-def _one_call_a_person_at_once(evidence: Evidence, _: Limits) -> Iterator[str]:
-    jobs = evidence.by_id("jobs")
-    until: dict[str, int] = {}
-    for call in calls_that_rang(evidence):
-        person = jobs[job_of(call)]["person_id"]
-        if call["accepted_ms"] < until.get(person, 0):
-            yield f"person {person} was called while another call to it was live"
-        ends = call["live_until_ms"]
-        until[person] = max(until.get(person, 0), ends if ends is not None else 0)
-
-
-def _people_a_day(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    jobs, batches = evidence.by_id("jobs"), evidence.by_id("batches")
-    people: dict[tuple[str, date], set[str]] = defaultdict(set)
-    for call in calls_that_rang(evidence):
-        job = jobs[job_of(call)]
-        batch = batches[job["batch_id"]]
-        if batch["pacing"] == "waves":
-            day = instant_of(call).astimezone(ZoneInfo(batch["time_zone"])).date()
-            people[batch["_id"], day].add(job["person_id"])
-    for (batch_id, day), called in people.items():
-        if len(called) > limits.people_a_day:
-            yield f"batch {batch_id} called {len(called)} people on {day}"
 
 
 def _rows_are_accounted_for(evidence: Evidence, _: Limits) -> Iterator[str]:
@@ -293,9 +158,9 @@ def _held(evidence: Evidence) -> Iterator[str]:
     for slot in evidence.slots:
         if slot["attempt_id"] is not None:
             yield f"slot {slot['_id']} is held by {slot['attempt_id']}"
-    for person in evidence.people:
-        if person.get("live_attempt_id") is not None:
-            yield f"the turn of {person['_id']} is held by {person['live_attempt_id']}"
+    for counted in (*evidence.people, *evidence.phones):
+        if counted.get("live_attempt_id") is not None:
+            yield f"the turn of {counted['_id']} is held by {counted['live_attempt_id']}"
     for job in evidence.jobs:
         if job["status"] == "in_progress" or job.get("attempt_id") is not None:
             yield f"job {job['_id']} is {job['status']} and held by {job.get('attempt_id')}"
@@ -307,13 +172,19 @@ def _held(evidence: Evidence) -> Iterator[str]:
 CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
     (1, _one_call_an_attempt),
     (2, _nobody_is_lost),
-    (3, _day_cap),
-    (3, _counters_agree),
-    (3, _one_call_a_person_at_once),
-    (4, _silence_excludes),
-    (5, _only_when_allowed),
-    (5, _people_a_day),
+    (3, caps_hold),
+    (3, counters_agree),
+    (3, one_call_at_once),
+    (4, silence_excludes),
+    (5, only_when_allowed),
+    (5, people_a_day),
     (6, _limits_hold),
+    (7, balances_agree),
+    (7, calls_are_charged),
+    (7, limits_of_accounts),
+    (8, actions_exist_once),
+    (8, actions_are_delivered),
+    (8, callbacks_are_kept),
     (9, _rows_are_accounted_for),
 )
 

@@ -1,0 +1,121 @@
+"""Law 8 from outside: what follows from a call that happened, and only from one that happened.
+
+Enter the evidence; leave sentences about what was broken: follow-up actions, and callbacks that somebody asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from .contact_laws import Dialled, Span, broken_caps, covering, dialled, suspensions, was_running
+from .doors import why_closed
+from .evidence import Document, Evidence, attempt_of, job_of, rang, talked
+from .rules import Limits
+from .wishes import wishes
+
+PROMISED = "fecha_pago_cliente"
+AFTER_A_PROMISE = frozenset({"payment_link", "review_promise"})
+"""Of these one follows from every promise in a debt collection, and none from any other call."""
+STEP = timedelta(minutes=5)
+
+
+def actions_exist_once(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """One document for each (attempt, action), for no attempt without a call, and for every promise."""
+    attempts = evidence.by_id("attempts")
+    calls = {attempt_of(call): call for call in evidence.calls}
+    names: dict[str, set[str]] = defaultdict(set)
+    for (attempt_id, name), count in Counter((one["attempt_id"], one["name"]) for one in evidence.actions).items():
+        names[attempt_id].add(name)
+        if count > 1:
+            yield f"action {name} of attempt {attempt_id} exists {count} times"
+        call = calls.get(attempt_id)
+        if attempt_id not in attempts:
+            yield f"action {name} belongs to no attempt"
+        elif call is None or not rang(call):
+            yield f"action {name} follows from attempt {attempt_id}, whose call did not happen"
+    for attempt in evidence.attempts:
+        if attempt["state"] == "finished" and attempt.get("use_case") == "debt_collection" and attempt["_id"] in calls:
+            found = names[attempt["_id"]] & AFTER_A_PROMISE
+            if len(found) != _promised(attempt, calls[attempt["_id"]]):
+                yield f"from attempt {attempt['_id']} followed {sorted(found)}, promised was {_captured(attempt)}"
+
+
+def _promised(attempt: Document, call: Document) -> bool:
+    return talked(call) and bool(_captured(attempt).get(PROMISED))
+
+
+def _captured(attempt: Document) -> Mapping[str, object]:
+    retell = attempt.get("retell") or {}
+    found: Mapping[str, object] = (retell.get("call_analysis") or {}).get("custom_analysis_data") or {}
+    return found
+
+
+def actions_are_delivered(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """What the receiver got: every action at least once, each under its own key, and nothing else."""
+    got = Counter(delivery["key"] for delivery in evidence.deliveries)
+    actions = evidence.by_id("actions")
+    for key in got.keys() - actions.keys():
+        yield f"the receiver got {key}, which is no action"
+    for delivery in evidence.deliveries:
+        action = actions.get(delivery["key"])
+        if action is not None and delivery["attempt_id"] != action["attempt_id"]:
+            yield f"the receiver got {delivery['key']} for attempt {delivery['attempt_id']}"
+    for action in evidence.actions:
+        if action["state"] == "delivered" and action["_id"] not in got:
+            yield f"action {action['_id']} is delivered and the receiver never got it"
+
+
+def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    """Who asked for a callback is called at the first allowed moment from then on, never before, by the same contact
+    of the same batch; or the contact is final, or waits, for a reason of its own."""
+    calls = dialled(evidence)
+    by_job: dict[str, list[Dialled]] = defaultdict(list)
+    by_person: dict[str, list[Dialled]] = defaultdict(list)
+    for one in calls:
+        by_job[job_of(one.call)].append(one)
+        by_person[one.job["person_id"]].append(one)
+    suspended = suspensions(evidence)
+    for wish in wishes(evidence):
+        mine = by_job[wish.job_id]
+        place = next(n for n, one in enumerate(mine) if one.call["call_id"] == wish.call_id)
+        asking, after = replace(mine[place], wish=wish), mine[place + 1 :]
+        kept_at = after[0].at if after else None
+        if (asking.job["status"] == "done" and not after) or _is_gone(evidence, asking):
+            continue  # a promise was made in the same breath, or nobody may call any more
+        if kept_at is not None and kept_at < wish.at:
+            yield f"job {wish.job_id} was called at {kept_at}, the callback was asked for {wish.at}"
+            continue
+        others = by_person[asking.job["person_id"]]
+        stopped = suspended[asking.batch.get("account_id")]
+        free = _free_minutes(asking, others, stopped, max(wish.at, wish.said_at), kept_at or evidence.now)
+        if free > limits.callback_minutes:
+            state = f"called at {kept_at}" if kept_at else f"{asking.job['status']} ({asking.job.get('reason')})"
+            yield f"job {wish.job_id} asked for a callback at {wish.at}, {free} allowed minutes later it is {state}"
+
+
+def _is_gone(evidence: Evidence, asking: Dialled) -> bool:
+    """Whether the person or every one of the contact's phones is on the do-not-call list now, or the batch is over."""
+    unwanted = {document["_id"] for document in (*evidence.people, *evidence.phones) if document.get("do_not_call")}
+    job = asking.job
+    left = {job["to_number"], *job.get("try_phones", ())} - {*job.get("bad_phones", ())} - unwanted
+    return job["person_id"] in unwanted or not left or asking.batch["status"] == "cancelled"
+
+
+def _free_minutes(asking: Dialled, others: list[Dialled], stopped: list[Span], since: datetime, until: datetime) -> int:
+    """How long from `since` to `until` nothing forbade the callback."""
+    passed, at = 0, since
+    while at < until:
+        if _allows(asking, others, stopped, at):
+            passed += int(STEP.total_seconds()) // 60
+        at += STEP
+    return passed
+
+
+def _allows(asking: Dialled, others: list[Dialled], stopped: list[Span], at: datetime) -> bool:
+    if why_closed(asking.rules.door, asking.job, at) or not was_running(asking.batch, at) or covering(stopped, at):
+        return False
+    before = [one.made() for one in others if rang(one.call) and one.at < at]
+    return not any(broken_caps(asking, before, at))

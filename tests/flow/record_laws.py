@@ -1,0 +1,87 @@
+"""Law 3 from outside, its other half: what the caps are counted with agrees with the calls that were made.
+
+Enter the evidence; leave sentences about counters that are wrong: of jobs, of people and of telephones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from .contact_laws import PACE, Dialled, dialled, heard, silent_row
+from .evidence import Document, Evidence, attempt_of, local_time, rang
+from .rules import Limits
+
+REMEMBERED = timedelta(days=30)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def counters_agree(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 3: what the caps are counted with. No attempt is spent twice by a repeated `finish`, none is forgotten.
+
+    An attempt whose call never happened may be counted or not: nobody's telephone rang.
+    """
+    spent: Counter[str] = Counter()
+    happened: Counter[str] = Counter()
+    for attempt in evidence.attempts:
+        if attempt["state"] == "finished" and attempt.get("counted"):
+            spent[attempt["job_id"]] += 1
+            happened[attempt["job_id"]] += bool(attempt.get("call_id"))
+    for job in evidence.jobs:
+        least, most = happened[job["_id"]], spent[job["_id"]]
+        if job["status"] != "in_progress" and not job.get("resets") and not least <= job["attempts"] <= most:
+            yield f"job {job['_id']} counts {job['attempts']} attempts, {most} were made"
+    yield from _tries_agree(evidence)
+
+
+def _tries_agree(evidence: Evidence) -> Iterator[str]:
+    calls: dict[str, list[Dialled]] = defaultdict(list)
+    for one in dialled(evidence):
+        if rang(one.call):
+            calls[f"person {one.job['person_id']}"].append(one)
+            calls[f"phone {one.call['to_number']}"].append(one)
+    without_call: dict[str, set[str]] = defaultdict(set)
+    for attempt in evidence.attempts:
+        if attempt["state"] == "finished" and attempt.get("counted") and not attempt.get("call_id"):
+            without_call[f"person {attempt['person_id']}"].add(attempt["_id"])
+            without_call[f"phone {attempt['to_number']}"].add(attempt["_id"])
+    known = {
+        f"{kind} {document['_id']}": document
+        for kind, documents in (("person", evidence.people), ("phone", evidence.phones))
+        for document in documents
+    }
+    for name in sorted(known.keys() | calls.keys()):
+        document = known.get(name)
+        if document is None:
+            yield f"{name} was called and has no record"
+        elif document.get("live_attempt_id") is None:
+            yield from _record_agrees(name, document, calls[name], without_call[name])
+
+
+def _record_agrees(name: str, document: Document, calls: list[Dialled], doubtful: set[str]) -> Iterator[str]:
+    tries = {made["attempt_id"]: made for made in document.get("tries", ())}
+    if len(tries) != len(document.get("tries", ())):
+        yield f"{name} counts an attempt twice"
+    by_attempt = {attempt_of(one.call): one for one in calls}
+    since = max((one.at for one in calls), default=LONG_AGO) - REMEMBERED
+    for attempt_id, one in by_attempt.items():
+        made, on = tries.get(attempt_id), local_time(one.call, one.job).date()
+        if made is None and one.at > since:
+            yield f"{name} does not count the call of attempt {attempt_id} on {on}"
+        elif made is not None and (made["on"] != on.isoformat() or not -PACE < one.at - made["at"] < PACE):
+            yield f"{name} counts attempt {attempt_id} at {made['at']} on {made['on']}, it was made at {one.at}"
+    if unknown := tries.keys() - by_attempt.keys() - doubtful:
+        yield f"{name} counts attempts {sorted(unknown)} that were not made"
+    recent = [one for one in calls if one.at > since]
+    talks = Counter(str(local_time(one.call, one.job).date()) for one in recent if one.made().talked)
+    first = str(since.date())
+    if talks != Counter(day for day in document.get("talks_on", ()) if day > first):
+        yield f"{name} has talks on {document.get('talks_on')}, the calls were {dict(talks)}"
+    if name.startswith("person"):
+        days: dict[date, list[str]] = defaultdict(list)
+        for one in calls:
+            days[local_time(one.call, one.job).date()].append(heard(one.call))
+        silent = [str(day) for day in silent_row(days)]
+        if silent != sorted(document.get("silent_on", ())):
+            yield f"{name} has silent days {document.get('silent_on')}, they were {silent}"
