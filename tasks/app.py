@@ -22,6 +22,7 @@ from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
 from speechai.operation.nudges import DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
 from speechai.retell.simulator_note import with_simulator
+from speechai.store.accounts import ensure_main
 from speechai.store.indexes import create_indexes
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ def _prepare(**_: Any) -> None:
     """
     try:
         create_indexes(context().store)
+        ensure_main(context().store, now=context().clock())
     except SpeechAIError as error:
         print(f"Error: the worker does not start: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -62,16 +62,15 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     if batch is None:
         return []
     account = accounts.get_account(store, batch.account_id)
-    wanted = Wanted(
-        attempt_id=uuid4().hex, job=job, batch=batch, account=account, policy=policy_for(context, batch, account)
-    )
+    policy, attempt_id = policy_for(context, batch, account), uuid4().hex
     until = now + timedelta(seconds=context.settings.lease_seconds)
-    if not jobs.claim(
-        store, job.id, ticket=ticket, attempt_id=wanted.attempt_id, worker_id=context.worker_id, until=until
-    ):
+    if not jobs.claim(store, job.id, ticket=ticket, attempt_id=attempt_id, worker_id=context.worker_id, until=until):
         return []
     person, phones = people.get_person(store, job.person_id), people.get_phones(store, job.all_phones)
-    allowed = may_call(wanted.policy, batch=batch.status, job=job, person=person, phones=phones, now=now)
+    wanted = Wanted(
+        attempt_id=attempt_id, job=job, batch=batch, account=account, policy=policy, person=person, phones=phones
+    )
+    allowed = may_call(policy, batch=batch.status, job=job, person=person, phones=phones, now=now)
     decision: Taken | Denied
     decision = allowed if isinstance(allowed, Denied) else take(context, wanted, allowed.phone, now)
     if isinstance(decision, Denied):

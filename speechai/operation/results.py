@@ -21,7 +21,7 @@ from speechai.core.model import Attempt, Batch, CallFacts, Job
 from speechai.core.negotiation import Offer, check_promise
 from speechai.retell.costs import product_costs
 
-PROMISED_ON, PROMISED_AMOUNT = "fecha_pago_cliente", "monto_pago_cliente"
+PROMISED_ON, PROMISED_AMOUNT, PROMISED_PAYMENTS = "fecha_pago_cliente", "monto_pago_cliente", "cuotas_pago_cliente"
 _SUMMARY = ("call_cost", "call_analysis", "recording_url", "transcript", "disconnection_reason")
 
 
@@ -109,13 +109,14 @@ def _promise(ended: Ended, captured: Captured) -> dict[str, Any] | None:
     if not said or not ended.row.contact:
         return None
     offer = Offer.from_document(ended.attempt.offer) if ended.attempt.offer is not None else None
-    checked = check_promise(
+    payments = captured.values.get(PROMISED_PAYMENTS)
+    return check_promise(
         offer,
         paid_on=date.fromisoformat(written) if isinstance(written, str) else None,
         amount_minor=amount if isinstance(amount, int) else None,
+        instalments=payments if isinstance(payments, int) else None,
         said_on=ended.attempt.local_on,
-    )
-    return {"paid_on": written, "amount_minor": amount, **checked.to_document()}
+    ).to_document()
 
 
 def _callback(ended: Ended) -> dict[str, Any] | None:

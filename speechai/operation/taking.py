@@ -47,6 +47,9 @@ class Wanted:
     batch: Batch
     account: Account | None
     policy: Policy
+    person: Person
+    phones: Mapping[str, Phone]
+    """Person and telephones as they were read a moment ago; a turn is taken from what they are by then."""
 
     def is_callback(self, now: datetime) -> bool:
         """Whether the person asked for a call at this time."""
@@ -108,9 +111,12 @@ def _take_turns(context: Context, wanted: Wanted, phone: str, now: datetime) -> 
     def about_phone(line: Phone) -> Denied | None:
         return phone_denial(policy, line, site=site, now=now, callback=callback)
 
-    turn = people.take_turn(store, wanted.job.person_id, wanted.attempt_id, on=on, now=now, decide=about_person)
+    turn = people.take_turn(
+        store, wanted.person.id, wanted.attempt_id, on=on, now=now, decide=about_person, seen=wanted.person
+    )
     if turn is Turn.TAKEN:
-        turn = people.take_phone_turn(store, phone, wanted.attempt_id, on=on, now=now, decide=about_phone)
+        line = wanted.phones.get(phone, Phone(id=phone))
+        turn = people.take_phone_turn(store, phone, wanted.attempt_id, on=on, now=now, decide=about_phone, seen=line)
     if isinstance(turn, Denied):
         return turn
     if turn is Turn.BUSY:

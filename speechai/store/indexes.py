@@ -38,6 +38,9 @@ INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
             "file_key", name="one_batch_a_file", unique=True, partialFilterExpression={"file_key": {"$exists": True}}
         ),
     ),
+    "callbacks": (_index("at", name="callbacks_by_time"),),
+    "actions": (_index("state", "next_try_at", name="due_actions"),),
+    "ledger": (_index("account_id", "at", name="ledger_of_an_account"),),
     "waves": (_index("batch_id", "day", name="waves_of_a_day"),),
     "slots": (_index("attempt_id", "number", name="free_slots"),),
     "rejected": (_index("batch_id", "row", name="rejected_rows_of_a_batch"),),

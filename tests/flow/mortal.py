@@ -30,7 +30,10 @@ WRITES = frozenset(
     }
 )
 """What changes something; a death before a read is the same as one before the next write."""
-_COLLECTIONS = ("batches", "jobs", "attempts", "people", "waves", "slots", "rejected", "files", "database")
+_COLLECTIONS = (
+    "accounts", "actions", "alerts", "attempts", "batches", "callbacks", "callers", "database", "files", "jobs",
+    "ledger", "people", "phones", "rejected", "slots", "waves",
+)  # fmt: skip
 
 
 class Died(BaseException):

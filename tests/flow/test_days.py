@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from speechai.core.accounts import MAIN, Account, Plan
 from speechai.operation import submitting, waves
 from speechai.retell.simulator import OutcomeScript
+from speechai.store import accounts
 
 from .conftest import MakeWorld
 from .lists import Debtor, debtor, write_list
@@ -30,6 +32,10 @@ def local(*when: int) -> datetime:
 
 
 def enqueue(world: World, path: Path, debtors: Sequence[Debtor], **order: Any) -> str:
+    account_id = order.get("account_id", MAIN)
+    if account_id != MAIN and accounts.get_account(world.context.store, account_id) is None:
+        account = Account(id=account_id, name=account_id, plan=Plan.UNLIMITED)
+        accounts.create_account(world.context.store, account, now=world.now)
     submitted = submitting.submit(
         world.context, write_list(path, debtors), submitting.Order(use_case="debt_collection", **order)
     )

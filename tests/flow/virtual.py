@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from pymongo.database import Database
 
 from config.settings import Settings
-from speechai.operation import calling, dispatching, finishing, loading, polling, sweeping, waves
+from speechai.operation import calling, dispatching, finishing, following_up, loading, polling, sweeping, waves
 from speechai.operation.context import Context
-from speechai.operation.nudges import DispatchDue, Finish, LoadBatch, Nudge, Nudges, PlaceCall, PollCall
+from speechai.operation.nudges import DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, Nudges, PlaceCall, PollCall
 from speechai.retell.client import RetellClient
 from speechai.retell.simulator import Simulator
 from speechai.store.connection import Store
@@ -161,6 +161,8 @@ class World:
                 return finishing.finish(self.context, attempt_id)
             case LoadBatch(batch_id):
                 return loading.load_batch(self.context, batch_id)
+            case DeliverAction(action_id, number, _):
+                return following_up.deliver_action(self.context, action_id, number)
             case DispatchDue():
                 return dispatching.dispatch_due(self.context)
 
@@ -196,6 +198,7 @@ class World:
         waits = {
             "slots": {"attempt_id": _HELD},
             "people": {"live_attempt_id": _HELD},
+            "phones": {"live_attempt_id": _HELD},
             "call_logs": {"state": {"$in": ["placing", "unknown", "live", "ended"]}},
             "call_jobs": {"status": "in_progress"},
             "batches": {"status": {"$in": ["received", "loading"]}},
@@ -256,7 +259,7 @@ class World:
 
     def _publish(self, nudge: Nudge) -> None:
         mischief, chance = self._mischief, self._chance
-        wait = nudge.after_seconds if isinstance(nudge, PollCall) else 0.0
+        wait = nudge.after_seconds if isinstance(nudge, PollCall | DeliverAction) else 0.0
         if mischief.drop and chance.random() < mischief.drop:
             self.done["dropped"] += 1
             return
