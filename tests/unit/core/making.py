@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from speechai.catalogue.policies import Hours, Policy, get_policy
-from speechai.core.model import Batch, BatchStatus, Job, JobStatus, Pacing, Person, Site
+from speechai.core.model import Batch, BatchStatus, Job, JobStatus, Pacing, Person, Phone, Site, Try
 
 SANTIAGO = ZoneInfo("America/Santiago")
 PUNTA_ARENAS = ZoneInfo("America/Punta_Arenas")
@@ -88,3 +88,17 @@ def make_job(**changes: Any) -> Job:
 def make_person(**changes: Any) -> Person:
     """A person who was never called."""
     return replace(Person(id="p"), **changes)
+
+
+def make_phone(number: str = MAIN, **changes: Any) -> Phone:
+    """A telephone that was never called."""
+    return replace(Phone(id=number), **changes)
+
+
+def tries(*texts: str, zone: ZoneInfo = SANTIAGO) -> tuple[Try, ...]:
+    """Attempts at these wall times of `zone`, each counted on its local day there."""
+    days = [datetime.fromisoformat(text).date() for text in texts]
+    return tuple(
+        Try(attempt_id=f"a{n}", at=local(text, zone), on=day)
+        for n, (text, day) in enumerate(zip(texts, days, strict=True))
+    )

@@ -9,27 +9,59 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechai.catalogue.policies import get_policy
-from speechai.core.may_call import Allowed, Denial, Denied, day_cap, exclusion_by_silence, may_call, next_phone
+from speechai.catalogue.policies import Policy, get_policy
+from speechai.catalogue.policy_fields import PhoneOrder
+from speechai.core.decision import Allowed, Denial, Denied
+from speechai.core.may_call import may_call, next_phone
 from speechai.core.model import BatchStatus
-from tests.unit.core.making import EASTER, MAIN, SECOND, THIRD, local, make_job, make_person, make_policy
+from tests.unit.core.making import (
+    EASTER,
+    MAIN,
+    SECOND,
+    THIRD,
+    local,
+    make_job,
+    make_person,
+    make_phone,
+    make_policy,
+    tries,
+)
 
 DEFAULT = get_policy("default")
-NOON = local("2026-11-25T12:00")  # a Wednesday
+NOON = "2026-11-25T12:00"  # a Wednesday
 TODAY = date(2026, 11, 25)
 THREE_DAYS = (date(2026, 11, 20), date(2026, 11, 23), date(2026, 11, 24))
+THREE_TODAY = tries("2026-11-25T09:00", "2026-11-25T10:00", "2026-11-25T11:00")
+
+
+def on_each(**changes: Any) -> dict[str, dict[str, Any]]:
+    """The same known of every phone of the job."""
+    return dict.fromkeys((MAIN, SECOND, THIRD), changes)
 
 
 def ask(
+    policy: Policy = DEFAULT,
     *,
     batch: BatchStatus = BatchStatus.RUNNING,
     job: dict[str, Any] | None = None,
     person: dict[str, Any] | None = None,
-    at: str = "2026-11-25T12:00",
+    phones: dict[str, dict[str, Any]] | None = None,
+    at: str = NOON,
 ) -> Allowed | Denied:
     return may_call(
-        DEFAULT, batch=batch, job=make_job(**(job or {})), person=make_person(**(person or {})), now=local(at)
+        policy,
+        batch=batch,
+        job=make_job(**(job or {})),
+        person=make_person(**(person or {})),
+        phones={number: make_phone(number, **changes) for number, changes in (phones or {}).items()},
+        now=local(at),
     )
+
+
+def denied(*arguments: Any, **named: Any) -> Denied:
+    found = ask(*arguments, **named)
+    assert isinstance(found, Denied)
+    return found
 
 
 def test_a_waiting_job_of_a_running_batch_within_hours_is_called_on_its_main_phone() -> None:
@@ -38,10 +70,9 @@ def test_a_waiting_job_of_a_running_batch_within_hours_is_called_on_its_main_pho
 
 @pytest.mark.parametrize("status", [status for status in BatchStatus if status is not BatchStatus.RUNNING])
 def test_only_a_running_batch_is_dialled(status: BatchStatus) -> None:
-    denied = ask(batch=status)
-    assert isinstance(denied, Denied)
-    assert (denied.code, denied.next_at) == (Denial.BATCH_NOT_RUNNING, None)
-    assert str(status) in denied.reason
+    found = denied(batch=status)
+    assert (found.code, found.next_at) == (Denial.BATCH_NOT_RUNNING, None)
+    assert found.facts == {"state": status}
 
 
 @pytest.mark.parametrize(
@@ -51,56 +82,33 @@ def test_only_a_running_batch_is_dialled(status: BatchStatus) -> None:
         ({"person": {"excluded_reason": "asked by the client"}}, Denial.EXCLUDED, None),
         ({"person": {"silent_on": THREE_DAYS}}, Denial.EXCLUDED, None),
         ({"job": {"bad_phones": (MAIN, SECOND, THIRD)}}, Denial.NO_PHONE_LEFT, None),
+        ({"phones": on_each(do_not_call=True)}, Denial.DO_NOT_CALL, None),
+        (
+            {"phones": {MAIN: {"do_not_call": True}}, "job": {"bad_phones": (SECOND, THIRD)}},
+            Denial.DO_NOT_CALL,
+            None,
+        ),
         ({"job": {"attempts": 3}}, Denial.ATTEMPTS_USED, None),
         ({"job": {"attempts": 4}}, Denial.ATTEMPTS_USED, None),
         ({"at": "2026-11-25T07:59:59"}, Denial.OUTSIDE_HOURS, "2026-11-25T08:00"),
         ({"at": "2026-11-25T20:00"}, Denial.OUTSIDE_HOURS, "2026-11-26T08:00"),
         ({"at": "2026-11-29T12:00"}, Denial.OUTSIDE_HOURS, "2026-11-30T08:00"),
         ({"at": "2026-12-25T12:00"}, Denial.OUTSIDE_HOURS, "2026-12-26T08:00"),
-        ({"person": {"day_on": TODAY, "attempts_today": 3}}, Denial.DAY_CAP, "2026-11-26T08:00"),
-        (
-            {"person": {"day_on": date(2026, 11, 28), "attempts_today": 3}, "at": "2026-11-28T12:00"},
-            Denial.DAY_CAP,
-            "2026-11-30T08:00",  # Saturday's cap ends on Monday
-        ),
+        ({"person": {"tries": THREE_TODAY}}, Denial.DAY_CAP, "2026-11-26T08:00"),
         ({"job": {"time_zone": "America/Nowhere"}}, Denial.UNCLEAR, None),
         ({"job": {"time_zone": ""}}, Denial.UNCLEAR, None),
         ({"job": {"time_zone": "../etc/passwd"}}, Denial.UNCLEAR, None),
         ({"job": {"time_zone": "America"}}, Denial.UNCLEAR, None),
+        ({"job": {"other_zones": ("America/Nowhere",)}}, Denial.UNCLEAR, None),
         ({"job": {"country": "XX"}}, Denial.UNCLEAR, None),
     ],
 )
 def test_a_call_is_denied_with_its_reason_and_the_next_time_worth_asking(
     arguments: dict[str, Any], code: Denial, next_at: str | None
 ) -> None:
-    denied = ask(**arguments)
-    assert isinstance(denied, Denied)
-    assert denied.code is code
-    assert denied.reason
-    assert denied.next_at == (local(next_at) if next_at else None)
-
-
-def test_every_denial_that_this_function_can_give_is_in_the_table_above() -> None:
-    given_by_others = {Denial.PERSON_BUSY, Denial.NO_CAPACITY}
-    table = {
-        Denial.BATCH_NOT_RUNNING,
-        Denial.UNCLEAR,
-        Denial.DO_NOT_CALL,
-        Denial.EXCLUDED,
-        Denial.NO_PHONE_LEFT,
-        Denial.ATTEMPTS_USED,
-        Denial.OUTSIDE_HOURS,
-        Denial.DAY_CAP,
-    }
-    assert table | given_by_others == set(Denial)
-
-
-def test_yesterdays_attempts_do_not_count_today() -> None:
-    assert ask(person={"day_on": TODAY - timedelta(days=1), "attempts_today": 3}) == Allowed(MAIN)
-
-
-def test_two_attempts_of_three_leave_one() -> None:
-    assert ask(person={"day_on": TODAY, "attempts_today": 2}) == Allowed(MAIN)
+    found = denied(**arguments)
+    assert found.code is code
+    assert found.next_at == (local(next_at) if next_at else None)
 
 
 @pytest.mark.parametrize(
@@ -111,34 +119,237 @@ def test_two_attempts_of_three_leave_one() -> None:
         ({"person": {"silent_on": THREE_DAYS}, "at": "2026-11-25T03:00"}, Denial.EXCLUDED),
         ({"job": {"attempts": 3}, "at": "2026-11-25T03:00"}, Denial.ATTEMPTS_USED),
         ({"job": {"bad_phones": (MAIN, SECOND, THIRD)}, "at": "2026-11-25T03:00"}, Denial.NO_PHONE_LEFT),
+        (
+            {"phones": on_each(do_not_call=True), "at": "2026-11-25T03:00"},
+            Denial.DO_NOT_CALL,
+        ),
         ({"person": {"do_not_call": True}, "job": {"time_zone": "nonsense"}}, Denial.DO_NOT_CALL),
+        ({"person": {"excluded_reason": "bankrupt"}, "job": {"time_zone": "nonsense"}}, Denial.EXCLUDED),
+        ({"person": {"tries": THREE_TODAY}, "at": "2026-11-25T21:00"}, Denial.OUTSIDE_HOURS),
         ({"batch": BatchStatus.CANCELLED, "person": {"do_not_call": True}}, Denial.BATCH_NOT_RUNNING),
     ],
 )
 def test_what_ends_a_job_comes_before_what_makes_it_wait(arguments: dict[str, Any], code: Denial) -> None:
-    denied = ask(**arguments)
-    assert isinstance(denied, Denied)
-    assert denied.code is code
+    assert denied(**arguments).code is code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            {"at": "2026-11-21T20:10"},
+            "not before Monday 2026-11-23 08:00: Saturday 2026-11-21 20:10 in Santiago is outside the hours of default",
+        ),
+        ({"person": {"silent_on": THREE_DAYS}}, "silent on 3 days: 2026-11-20, 2026-11-23, 2026-11-24"),
+        ({"person": {"tries": THREE_TODAY}},
+         "not before Thursday 2026-11-26 08:00: the person has had 3 of 3 attempts of the day"),
+        ({"person": {"excluded_reason": "see +56912345678"}}, "the person is excluded: see +569****5678"),
+        ({"job": {"attempts": 3}}, "3 of 3 attempts are used"),
+        ({"job": {"bad_phones": (MAIN, SECOND, THIRD)}}, "no phone is left: each of the 3 numbers was refused"),
+        (
+            {"phones": {MAIN: {"do_not_call": True}}, "job": {"try_phones": ()}},
+            "+569****1111 is on the do-not-call list",
+        ),
+        (
+            {"phones": on_each(do_not_call=True)},
+            "each of the 3 numbers is on the do-not-call list",
+        ),
+        (
+            {"job": {"time_zone": "America/Nowhere"}},
+            "what is not clear is not called: the hours in zone 'America/Nowhere', country 'CL': "
+            "'No time zone found with key America/Nowhere'",
+        ),
+    ],
+)  # fmt: skip
+def test_the_reason_says_what_is_known(arguments: dict[str, Any], words: str) -> None:
+    assert denied(**arguments).reason == words
 
 
 def test_hours_are_those_of_the_contacts_own_place_and_not_of_the_batch() -> None:
     # 9:00 in Santiago is 7:00 on Easter Island, where the hours begin at 8:00.
-    denied = ask(job={"time_zone": "Pacific/Easter"}, at="2026-11-25T09:00")
-    assert isinstance(denied, Denied)
-    assert denied.next_at == local("2026-11-25T08:00", EASTER) == local("2026-11-25T10:00")
+    found = denied(job={"time_zone": "Pacific/Easter"}, at="2026-11-25T09:00")
+    assert found.next_at == local("2026-11-25T08:00", EASTER) == local("2026-11-25T10:00")
+
+
+@pytest.mark.parametrize(
+    ("at", "closed_in", "next_at"),
+    [
+        ("2026-11-25T09:00", "Pacific/Easter", "2026-11-25T10:00"),  # 7:00 on the island
+        ("2026-11-25T20:30", "America/Santiago", "2026-11-26T10:00"),  # 18:30 on the island
+        ("2026-11-25T12:00", None, None),
+    ],
+)
+def test_where_the_place_is_not_known_exactly_the_hours_hold_in_every_zone_and_the_closed_one_is_named(
+    at: str, closed_in: str | None, next_at: str | None
+) -> None:
+    found = ask(job={"other_zones": ("Pacific/Easter",)}, at=at)
+    if next_at is None:
+        assert found == Allowed(MAIN)
+        return
+    assert isinstance(found, Denied)
+    assert found.next_at == local(next_at)
+    assert found.facts["zone"] == closed_in
 
 
 def test_the_day_is_that_of_the_contacts_own_place() -> None:
     policy = get_policy("always")
     at = local("2026-11-25T23:30", EASTER)  # already the 26th in Santiago
-    person = make_person(day_on=TODAY, attempts_today=3)
-    island = may_call(
-        policy, batch=BatchStatus.RUNNING, job=make_job(time_zone="Pacific/Easter"), person=person, now=at
-    )
+    person = make_person(tries=tries("2026-11-25T20:00", "2026-11-25T21:00", "2026-11-25T22:00", zone=EASTER))
+    there = make_job(time_zone="Pacific/Easter")
+    island = may_call(policy, batch=BatchStatus.RUNNING, job=there, person=person, now=at)
     mainland = may_call(policy, batch=BatchStatus.RUNNING, job=make_job(), person=person, now=at)
-    assert island == day_cap(policy, make_job(time_zone="Pacific/Easter"), at)
-    assert island.next_at == local("2026-11-26T00:00", EASTER)
+    assert isinstance(island, Denied)
+    assert (island.code, island.next_at) == (Denial.DAY_CAP, local("2026-11-26T00:00", EASTER))
     assert mainland == Allowed(MAIN)
+
+
+@pytest.mark.parametrize(
+    ("phones", "job", "expected"),
+    [
+        ({MAIN: {"tries": THREE_TODAY[:1]}}, {}, SECOND),
+        ({MAIN: {"do_not_call": True}}, {}, SECOND),
+        ({MAIN: {"tries": THREE_TODAY[:1]}, SECOND: {"do_not_call": True}}, {}, THIRD),
+        ({SECOND: {"tries": THREE_TODAY[:1]}}, {"last_phone_tried": MAIN}, THIRD),
+        ({THIRD: {"do_not_call": True}}, {"last_phone_tried": SECOND}, MAIN),
+        ({MAIN: {"tries": tries("2026-11-24T12:00")}}, {}, MAIN),
+        ({MAIN: {"live_attempt_id": "of another person"}}, {}, MAIN),  # its turn decides, a moment later
+    ],
+)
+def test_a_phone_that_is_capped_or_not_to_be_called_is_passed_over(
+    phones: dict[str, dict[str, Any]], job: dict[str, Any], expected: str
+) -> None:
+    assert ask(make_policy(phone_attempts_a_day=1), phones=phones, job=job) == Allowed(expected)
+
+
+def test_where_every_phone_is_capped_the_first_to_be_free_says_when() -> None:
+    policy = make_policy(phone_attempts_a_day=1, phone_attempts_a_week=2)
+    week = tries("2026-11-20T12:00", "2026-11-23T12:00")
+    phones = {MAIN: {"tries": week}, SECOND: {"tries": THREE_TODAY[:1]}, THIRD: {"do_not_call": True}}
+    found = denied(policy, phones=phones)
+    assert (found.code, found.next_at) == (Denial.PHONE_DAY_CAP, local("2026-11-26T08:00"))
+    assert found.reason == (
+        "not before Thursday 2026-11-26 08:00: none of the 2 numbers has an attempt of the day left"
+    )
+    phones[SECOND] = {"tries": (*week, *THREE_TODAY[:1])}
+    found = denied(policy, phones=phones)
+    assert (found.code, found.next_at) == (Denial.PHONE_WEEK_CAP, local("2026-11-27T08:00"))
+
+
+def test_one_capped_phone_is_named_masked() -> None:
+    found = denied(make_policy(phone_attempts_a_day=1), job={"try_phones": ()}, phones={MAIN: {"tries": THREE_TODAY}})
+    assert found.reason == "not before Thursday 2026-11-26 08:00: +569****1111 has had 3 of 1 attempts of the day"
+
+
+CALLBACK = {"callback_at": local("2026-11-26T17:00")}
+
+
+@pytest.mark.parametrize(
+    ("job", "at", "next_at"),
+    [
+        ({"attempts": 2, **CALLBACK}, NOON, "allowed"),
+        ({"attempts": 3, **CALLBACK}, "2026-11-26T17:00", "allowed"),
+        ({"attempts": 3, **CALLBACK}, "2026-11-28T10:00", "allowed"),
+        ({"attempts": 3, **CALLBACK}, NOON, "2026-11-26T17:00"),
+        ({"attempts": 3, **CALLBACK}, "2026-11-25T21:00", "2026-11-26T17:00"),
+        ({"attempts": 3, "callback_at": local("2026-11-29T12:00")}, NOON, "2026-11-30T08:00"),  # a Sunday
+        ({"attempts": 4, **CALLBACK}, NOON, None),
+        ({"attempts": 4, **CALLBACK}, "2026-11-26T17:00", None),
+    ],
+)
+def test_a_call_that_the_person_asked_for_may_be_one_more_than_the_attempts(
+    job: dict[str, Any], at: str, next_at: str | None
+) -> None:
+    if next_at == "allowed":
+        assert ask(job=job, at=at) == Allowed(MAIN)
+        return
+    found = denied(job=job, at=at)
+    assert (found.code, found.next_at) == (Denial.ATTEMPTS_USED, local(next_at) if next_at else None)
+
+
+LAST_WEEK = {
+    "tries": tries("2026-11-24T10:00"),
+    "talks_on": (date(2026, 11, 24),),
+}
+
+
+@pytest.mark.parametrize(
+    ("caps", "code"),
+    [
+        ({"attempts_a_week": 1}, Denial.WEEK_CAP),
+        ({"contacts_a_week": 1}, Denial.CONTACTS_CAP),
+        ({"quiet_days": 7}, Denial.QUIET_DAYS),
+        ({"phone_attempts_a_week": 1}, Denial.PHONE_WEEK_CAP),
+    ],
+)
+def test_a_callback_passes_the_week_and_the_quiet_days_where_the_policy_says_so(
+    caps: dict[str, Any], code: Denial
+) -> None:
+    state: dict[str, Any] = {
+        "person": LAST_WEEK,
+        "phones": on_each(tries=LAST_WEEK["tries"]),
+        "job": CALLBACK,
+    }
+    lifts, strict = make_policy(**caps), make_policy(**caps, callback_lifts=False)
+    assert ask(lifts, **state, at="2026-11-26T17:00") == Allowed(MAIN)
+    found = denied(strict, **state, at="2026-11-26T17:00")
+    assert (found.code, found.next_at) == (code, local("2026-12-01T08:00"))
+    # Asked before its time, the call waits for it and not for the end of the week.
+    early = denied(lifts, **state)
+    assert (early.code, early.next_at) == (code, CALLBACK["callback_at"])
+    assert early.facts["next_at"] == "2026-11-26T17:00-03:00"
+    assert denied(strict, **state).next_at == local("2026-12-01T08:00")
+
+
+def test_a_callback_after_the_caps_end_makes_nobody_wait_longer() -> None:
+    job = {"callback_at": local("2026-12-03T17:00")}
+    assert denied(make_policy(quiet_days=7), person=LAST_WEEK, job=job).next_at == local("2026-12-01T08:00")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "next_at"),
+    [
+        ({}, Denial.DAY_CAP, "2026-11-27T08:00"),
+        ({"minutes_between_attempts": 60, "attempts_a_day": 4}, Denial.TOO_SOON, "2026-11-26T17:50"),
+    ],
+)
+def test_a_callback_never_passes_a_days_cap_or_comes_at_once_again(
+    changes: dict[str, Any], code: Denial, next_at: str
+) -> None:
+    made = tries("2026-11-26T09:00", "2026-11-26T10:00", "2026-11-26T16:50")
+    found = denied(make_policy(**changes), person={"tries": made}, job=CALLBACK, at="2026-11-26T17:00")
+    assert (found.code, found.next_at) == (code, local(next_at))
+
+
+def test_a_callback_comes_at_no_other_hour() -> None:
+    found = denied(job={"callback_at": local("2026-11-25T21:00")}, at="2026-11-25T21:00")
+    assert (found.code, found.next_at) == (Denial.OUTSIDE_HOURS, local("2026-11-26T08:00"))
+
+
+def test_a_callback_waits_for_a_days_cap_that_holds_beyond_its_time() -> None:
+    """Its time lifts the week, not the day: both have to be over."""
+    policy = make_policy(attempts_a_week=1, attempts_a_day=1)
+    job = {"callback_at": local("2026-11-25T17:00")}
+    found = denied(policy, person={"tries": THREE_TODAY[:1]}, job=job)
+    assert found.next_at == local("2026-11-26T08:00")
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        ({}, MAIN),
+        ({"last_phone_tried": MAIN}, MAIN),
+        ({"last_phone_tried": SECOND}, MAIN),
+        ({"bad_phones": (MAIN,), "last_phone_tried": MAIN}, SECOND),
+        ({"bad_phones": (MAIN, SECOND)}, THIRD),
+        ({"bad_phones": (MAIN, SECOND, THIRD)}, None),
+    ],
+)
+def test_the_first_phone_is_dialled_until_it_is_retired_where_the_policy_says_so(
+    job: dict[str, Any], expected: str | None
+) -> None:
+    policy = make_policy(phone_order=PhoneOrder.FIRST_UNTIL_BAD)
+    assert next_phone(make_job(**job), policy) == expected
+    assert ask(policy, job=job) == Allowed(expected) if expected else denied(policy, job=job)
 
 
 @pytest.mark.parametrize(
@@ -191,57 +402,27 @@ def test_phones_rotate_in_order_and_a_retired_one_is_never_dialled_again(
     assert dialled == expected
 
 
-@pytest.mark.parametrize(
-    ("silent_on", "day_on", "attempts_today", "excluded"),
-    [
-        ((), None, 0, False),
-        (THREE_DAYS[:2], None, 0, False),
-        (THREE_DAYS, None, 0, True),
-        (THREE_DAYS, TODAY, 1, True),
-        # The third silent day is today: its later waves are still tried, until the day's attempts are used.
-        ((*THREE_DAYS[:2], TODAY), TODAY, 1, False),
-        ((*THREE_DAYS[:2], TODAY), TODAY, 2, False),
-        ((*THREE_DAYS[:2], TODAY), TODAY, 3, True),
-        # Today's attempts used without silence (a technical failure): two silent days are two.
-        (THREE_DAYS[:2], TODAY, 3, False),
-        # A day counted in a zone that is ahead is not over here.
-        ((*THREE_DAYS[:2], TODAY + timedelta(days=1)), TODAY + timedelta(days=1), 3, False),
-    ],
-)
-def test_silence_on_three_days_excludes_once_the_third_is_over(
-    silent_on: tuple[date, ...], day_on: date | None, attempts_today: int, excluded: bool
-) -> None:
-    person = make_person(silent_on=silent_on, day_on=day_on, attempts_today=attempts_today)
-    reason = exclusion_by_silence(DEFAULT, person, TODAY)
-    assert (reason is not None) is excluded
-
-
 def test_third_silent_day_excludes_the_person_from_the_next_day_on() -> None:
-    person = {"silent_on": (*THREE_DAYS[:2], TODAY), "day_on": TODAY, "attempts_today": 2}
+    person = {"silent_on": (*THREE_DAYS[:2], TODAY), "tries": THREE_TODAY[:2]}
     assert ask(person=person, at="2026-11-25T15:00") == Allowed(MAIN)
-    denied = ask(person=person, at="2026-11-26T09:00")
-    assert isinstance(denied, Denied)
-    assert denied.code is Denial.EXCLUDED
-    assert denied.reason == "silent on 3 days: 2026-11-20, 2026-11-23, 2026-11-25"
-
-
-def test_the_number_of_silent_days_is_the_policys() -> None:
-    person = make_person(silent_on=THREE_DAYS[:1])
-    assert exclusion_by_silence(make_policy(silent_days=1), person, TODAY) is not None
-    assert exclusion_by_silence(make_policy(silent_days=2), person, TODAY) is None
+    found = denied(person=person, at="2026-11-26T09:00")
+    assert (found.code, found.next_at) == (Denial.EXCLUDED, None)
+    assert found.reason == "silent on 3 days: 2026-11-20, 2026-11-23, 2026-11-25"
 
 
 @given(
     hours_later=st.integers(0, 24 * 400),
-    attempts=st.integers(0, 4),
-    zone=st.sampled_from(["America/Santiago", "America/Punta_Arenas", "Pacific/Easter"]),
+    attempts=st.integers(0, 3),
+    zones=st.lists(
+        st.sampled_from(["America/Santiago", "America/Punta_Arenas", "Pacific/Easter"]), min_size=1, unique=True
+    ),
 )
 def test_a_denial_that_waits_waits_for_a_time_at_which_it_no_longer_holds(
-    hours_later: int, attempts: int, zone: str
+    hours_later: int, attempts: int, zones: list[str]
 ) -> None:
-    now = NOON + timedelta(hours=hours_later)
-    job = make_job(time_zone=zone)
-    person = make_person(day_on=TODAY, attempts_today=attempts)
+    now = local(NOON) + timedelta(hours=hours_later)
+    job = make_job(time_zone=zones[0], other_zones=tuple(zones[1:]))
+    person = make_person(tries=THREE_TODAY[:attempts])
     found = may_call(DEFAULT, batch=BatchStatus.RUNNING, job=job, person=person, now=now)
     if isinstance(found, Denied):
         assert found.next_at is not None
