@@ -49,8 +49,17 @@ def next_open(policy: Policy, site: Site, after: datetime) -> datetime:
 
 
 def open_days(policy: Policy, site: Site, first: date) -> Iterator[date]:
-    """The local days from `first` on, itself included, on which the policy opens at all; without end."""
-    return (day for day in _days_from(first) if openings_on(policy, site, day))
+    """The local days from `first` on, itself included, on which the policy opens at all; without end.
+
+    Raises ValueError where the next one is more than `_SEARCH_DAYS` away.
+    """
+    last = first
+    for day in _days_from(first):
+        if openings_on(policy, site, day):
+            last = day
+            yield day
+        elif (day - last).days > _SEARCH_DAYS:
+            raise ValueError(f"policy {policy.name!r} never opens within {_SEARCH_DAYS} days")
 
 
 def waves_on(policy: Policy, site: Site, day: date) -> list[tuple[time, datetime]]:

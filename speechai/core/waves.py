@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import repeat
 
 from speechai.catalogue.policies import Policy
-from speechai.core.calendar import is_open, local_instant, next_wave, open_days, waves_on
+from speechai.core.calendar import is_open, local_instant, next_wave, waves_on
 from speechai.core.model import Batch, Job, Site
 
 
@@ -51,19 +52,19 @@ def choose_cohort(waiting: Sequence[Job], cohort: AbstractSet[str], people_a_day
 
 def next_day_wave(policy: Policy, batch: Batch, day: date) -> datetime:
     """The first wave after the local `day`, in UTC: where contacts wait for whom the day had no place."""
-    return next_wave(policy, batch.site, local_instant(day + timedelta(days=1), 0, batch.zone))
+    return next_wave(policy, batch.site, _midnight_after(day, batch.site))
 
 
 def planned_waves(policy: Policy, site: Site, now: datetime) -> Iterator[datetime]:
     """For the first contact of a list, the second and so on: the wave at which its turn can come, in UTC.
 
-    A day has `people_a_day` contacts, all planned for the first of its waves that is still ahead of `now`.
+    A day has `people_a_day` contacts, all planned for the first of its waves that is still ahead of `now`. Raises
+    ValueError where no wave ever comes.
     """
-    for day in open_days(policy, site, now.astimezone(site.zone).date()):
-        ahead = [instant for _, instant in waves_on(policy, site, day) if instant >= now]
-        if ahead:
-            for _ in range(policy.people_a_day):
-                yield ahead[0]
+    at = next_wave(policy, site, now)
+    while True:
+        yield from repeat(at, policy.people_a_day)
+        at = next_wave(policy, site, _midnight_after(at.astimezone(site.zone).date(), site))
 
 
 def most_attempts(max_tries: int, policy: Policy) -> int:
@@ -75,3 +76,7 @@ def most_attempts(max_tries: int, policy: Policy) -> int:
     if policy.attempts_a_job is not None:
         return policy.attempts_a_job
     return max(max_tries, policy.attempts_a_day * policy.silent_days)
+
+
+def _midnight_after(day: date, site: Site) -> datetime:
+    return local_instant(day + timedelta(days=1), 0, site.zone)

@@ -117,6 +117,14 @@ def test_a_policy_whose_waves_never_fall_into_its_hours_is_an_error_and_no_endle
         next_wave(policy, SITE, local("2026-11-23T09:00"))
 
 
+def test_a_policy_that_is_never_open_is_an_error_and_no_endless_search() -> None:
+    policy = make_policy(hours={})
+    with pytest.raises(ValueError, match="never opens"):
+        next_open(policy, SITE, local("2026-11-23T09:00"))
+    with pytest.raises(ValueError, match="never opens"):
+        next(open_days(policy, SITE, date(2026, 11, 23)))
+
+
 @pytest.mark.parametrize(
     ("day", "minute", "zone", "expected"),
     [

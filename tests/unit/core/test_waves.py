@@ -155,6 +155,11 @@ def test_a_list_is_planned_with_sixty_people_a_day(now: str, first_day: str, fir
         assert all(not waves_on(DEFAULT, SITE, closed) for closed in skipped)
 
 
+def test_a_list_for_which_no_wave_ever_comes_is_an_error_and_no_endless_plan() -> None:
+    with pytest.raises(ValueError, match="no wave"):
+        next(planned_waves(make_policy(every_day=(16 * 60, 20 * 60)), SITE, local("2026-11-23T08:00")))
+
+
 @given(
     people=st.integers(1, 7),
     at=instants("2026-01-01", "2027-12-01"),
@@ -236,6 +241,8 @@ def test_a_contact_of_a_wave_batch_has_the_attempts_of_all_days_until_silence_ex
 ) -> None:
     policy = make_policy(attempts_a_day=attempts_a_day, silent_days=silent_days)
     assert most_attempts(max_tries, policy) == expected
+    for of_the_policy in (1, 20):  # what the policy says about a job itself holds instead
+        assert most_attempts(max_tries, replace(policy, attempts_a_job=of_the_policy)) == of_the_policy
 
 
 @given(max_tries=st.integers(1, 14), a_day=st.integers(1, 3), silent_days=st.integers(1, 4))
