@@ -16,7 +16,8 @@ from speechai.catalogue.outcomes import load_outcomes
 from speechai.catalogue.policies import get_policy
 from speechai.core.after_call import Delays, after_call
 from speechai.core.calendar import is_open, next_wave, waves_on
-from speechai.core.may_call import Denied, may_call
+from speechai.core.decision import Denied
+from speechai.core.may_call import may_call
 from speechai.core.model import BatchStatus, Job, JobStatus, Try
 from speechai.core.waves import DueWave, choose_cohort, due_wave, most_attempts, next_day_wave, planned_waves
 from tests.unit.core.making import (
