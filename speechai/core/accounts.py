@@ -193,26 +193,25 @@ def why_not(
     if account.status is AccountStatus.SUSPENDED:
         return _suspended(account, amount)
     if account.plan is not Plan.UNLIMITED and account.free < amount:
-        facts = _sums(account, needed=amount, free=account.free, reserved=account.reserved)
+        facts = _sums(account, needed=amount, free=account.free)
         if account.reserved > 0:
             return Denied(code=Denial.CREDIT_RESERVED, facts=facts, next_at=soon_at)
         return Denied(code=Denial.NO_CREDIT, facts=facts)
     batch = account.budgets.get(batch_id)
     if batch is not None and batch.free is not None and batch.free < amount:
         live = any(one.amount for one in held if one.batch_id == batch_id)
-        facts = _sums(account, needed=amount, free=batch.free, budget=batch.most or 0)
+        facts = {"batch": batch_id, **_sums(account, needed=amount, free=batch.free, budget=batch.most or 0)}
         return _until(Denial.BATCH_BUDGET, facts, soon_at if live else next_day_at)
     if today.day_free is not None and today.day_free < amount:
         live = any(one.amount for one in held if one.on == today.day_on)
         facts = _sums(account, needed=amount, free=today.day_free, budget=account.day_budget or 0)
         return _until(Denial.DAY_BUDGET, facts, soon_at if live else next_day_at)
     if today.calls_free is not None and today.calls_free < 1:
-        cap = account.calls_a_day or 0
-        facts = {"account": account.id, "cap": cap, "used": cap - today.calls_free}
+        facts = {"account": account.id, "limit": account.calls_a_day or 0}
         return _until(Denial.ACCOUNT_CALLS_A_DAY, facts, next_day_at)
     if account.lines_free is not None and account.lines_free < 1:
-        lines = (account.concurrency or 0) - account.lines_free
-        return Denied(code=Denial.ACCOUNT_LINES, facts={"account": account.id, "lines": lines}, next_at=soon_at)
+        facts = {"account": account.id, "limit": account.concurrency or 0}
+        return Denied(code=Denial.ACCOUNT_LINES, facts=facts, next_at=soon_at)
     return None
 
 
@@ -223,9 +222,7 @@ def _suspended(account: Account, amount: int) -> Denied:
 
 
 def _sums(account: Account, **amounts: int) -> dict[str, Fact]:
-    """The facts as the sentences name them: `needed_micros`, or `needed_seconds` of a minutes plan."""
-    unit = "seconds" if account.plan is Plan.MINUTES else "micros"
-    return {"account": account.id, **{f"{name}_{unit}": amount for name, amount in amounts.items()}}
+    return {"account": account.id, **{name: amount_text(account.plan, amount) for name, amount in amounts.items()}}
 
 
 def _until(code: Denial, facts: Mapping[str, Fact], at: datetime) -> Denied:
