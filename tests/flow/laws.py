@@ -23,7 +23,13 @@ from .contact_laws import (
 )
 from .doors import why_closed
 from .evidence import Document, Evidence, attempt_of, calls_in_order
-from .money_laws import balances_agree, calls_are_charged, limits_of_accounts, money_is_free
+from .money_laws import (
+    balances_agree,
+    calls_are_charged,
+    limits_of_accounts,
+    money_is_free,
+    nobody_for_an_empty_account,
+)
 from .record_laws import counters_agree
 from .rules import Limits, rules_of
 
@@ -178,6 +184,7 @@ CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
     (4, silence_excludes),
     (5, only_when_allowed),
     (5, people_a_day),
+    (5, nobody_for_an_empty_account),
     (6, _limits_hold),
     (7, balances_agree),
     (7, calls_are_charged),

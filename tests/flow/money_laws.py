@@ -90,18 +90,13 @@ def _cost_is_known(attempt: Document, call: Document) -> bool:
 
 
 def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    """Nobody is called for an empty account, nor beyond its lines, its calls a day, its budget, the batch's budget.
+    """Nobody is called beyond an account's lines, its calls a day, its budget, the batch's budget.
 
     An account whose limits were changed on the way is not judged by the last ones.
     """
-    jobs, zone = evidence.by_id("jobs"), ZoneInfo(limits.zone)
-    calls: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for call in calls_in_order(evidence):
-        if call["dialled"]:
-            calls[jobs[job_of(call)]["account_id"]].append(call)
+    zone, calls = ZoneInfo(limits.zone), _calls_by_account(evidence)
     for account in evidence.accounts:
         mine = calls[account["_id"]]
-        yield from _empty(evidence, account, mine)
         if any(change["what"] == "set" for change in account.get("history", ())):
             continue
         live = _most_live(mine)
@@ -122,18 +117,31 @@ def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:
     yield from _batch_budgets(evidence)
 
 
-def _empty(evidence: Evidence, account: Document, calls: list[dict[str, Any]]) -> Iterator[str]:
-    if account["plan"] == "unlimited":
-        return
-    moved = sorted((entry["at"], entry["amount"]) for entry in evidence.ledger if entry["account_id"] == account["_id"])
-    balance = place = 0
-    for call in calls:
-        at = instant_of(call)
-        while place < len(moved) and moved[place][0] <= at:
-            balance += moved[place][1]
-            place += 1
-        if balance <= 0:
-            yield f"account {account['_id']} was called for with {balance} at {at}"
+def nobody_for_an_empty_account(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 5: where the plan is paid in advance, something is left whenever a call starts."""
+    calls = _calls_by_account(evidence)
+    for account in evidence.accounts:
+        if account["plan"] == "unlimited":
+            continue
+        mine = [entry for entry in evidence.ledger if entry["account_id"] == account["_id"]]
+        moved = sorted((entry["at"], entry["amount"]) for entry in mine)
+        balance = place = 0
+        for call in calls[account["_id"]]:
+            at = instant_of(call)
+            while place < len(moved) and moved[place][0] <= at:
+                balance += moved[place][1]
+                place += 1
+            if balance <= 0:
+                yield f"account {account['_id']} was called for with {balance} at {at}"
+
+
+def _calls_by_account(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
+    jobs = evidence.by_id("jobs")
+    calls: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for call in calls_in_order(evidence):
+        if call["dialled"]:
+            calls[jobs[job_of(call)]["account_id"]].append(call)
+    return calls
 
 
 def _most_live(calls: list[dict[str, Any]]) -> int:
