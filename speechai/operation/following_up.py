@@ -35,7 +35,7 @@ LONGEST_DELAY = timedelta(hours=1)
 TRY_LASTS = timedelta(seconds=60)
 """A try is over by then, whatever the receiver does; one that is not settled had a worker that died."""
 LONGEST_COUNTDOWN = timedelta(seconds=60)
-"""A longer wait is a time in the database alone: a held message would be delivered again (engineering of Redis)."""
+"""A longer wait is a time in the database alone: Redis delivers a message again that is held for minutes."""
 
 Alert = Callable[[Context, str, str, str, datetime], object]
 """Context, kind, subject, words, instant: `operation.alerts.raise_alert`."""
