@@ -215,6 +215,17 @@ def test_numbers_of_all_pages_are_read() -> None:
     assert "pagination_key=next" in server.received[1].line
 
 
+@pytest.mark.parametrize(
+    ("listed_countries", "read"),
+    [(["CL", "ar"], ("CL", "AR")), ([], None), (None, None), ("CL", None), ([None], ())],
+)
+def test_an_empty_list_of_countries_means_every_country(listed_countries: object, read: tuple[str, ...] | None) -> None:
+    number = {"phone_number": "+1", "allowed_outbound_country_list": listed_countries}
+    with raw_server(answer(200, listed(number))) as server:
+        [found] = client(server).numbers()
+    assert found.outbound_countries == read
+
+
 def test_facts_of_a_call_do_not_depend_on_who_asked() -> None:
     body = call("call_1", call_status="ended")
     with raw_server(answer(200, body)) as server:
