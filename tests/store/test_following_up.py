@@ -11,10 +11,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,7 @@ from tests.store.making import NOW, THREADS, make_attempt, make_context, race
 ID = "a|payment_link"
 PAYLOAD = {"attempt_id": "a", "nombre": "Ana Pérez", "to_number": "+56911111111", "promise": {"amount_minor": 95_000}}
 DAY = timedelta(hours=24)
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "follow-ups.md"
 
 
 class Clock:
@@ -102,6 +105,20 @@ def test_the_receiver_gets_a_signed_message_under_the_actions_key(context: Conte
     assert got.is_signed()
     assert not got.is_signed("another secret")
     assert got.headers["X-SpeechAI-Signature"].startswith(f"t={int(NOW.timestamp())},v1=")
+
+
+def test_the_check_that_the_documentation_gives_accepts_it_and_nothing_else(context: Context, hook: Hook) -> None:
+    deliver(context)
+    (got,) = hook.got
+    header, given = got.headers["X-SpeechAI-Signature"], dict[str, Any]()
+    exec(DOCUMENTATION.read_text("utf-8").split("```python")[1].split("```")[0], given)
+    is_ours = given["is_ours"]
+    with time_machine.travel(NOW + timedelta(minutes=4)):
+        assert is_ours(header, got.body, SECRET)
+        assert not is_ours(header, got.body + b" ", SECRET)
+        assert not is_ours(header, got.body, "another secret")
+    with time_machine.travel(NOW + timedelta(minutes=6)):
+        assert not is_ours(header, got.body, SECRET)
 
 
 @pytest.mark.parametrize(
