@@ -31,8 +31,12 @@ def list_alerts(days: int, everything: bool, as_json: bool) -> None:
     if not found:
         click.echo("No alerts." if everything else "No open alerts.")
         return
-    rows = [(a.id, a.words, local(a.first_at, zone), local(a.last_at, zone), a.acknowledged_by, a.count) for a in found]
-    print_table("Alerts", ["alert", "what", "first", "last", "acknowledged by", "times"], rows, numbers=1)
+    # Few columns, so that an id stays on one line: it is copied into `alerts ack`.
+    columns = ["alert", "what", "last", *(["seen by"] if everything else []), "times"]
+    rows = [
+        [a.id, a.words, local(a.last_at, zone), *([a.acknowledged_by] if everything else []), a.count] for a in found
+    ]
+    print_table("Alerts", columns, rows, numbers=1)
 
 
 @alerts.command()
