@@ -116,6 +116,11 @@ def figures(text: str, *, point_is_decimal: bool = False) -> Decimal | AmountFau
     return number if isinstance(number, AmountFault) else Decimal(number)
 
 
+def is_point_decimal(country: str) -> bool:
+    """Whether the country writes 1,234.56 (ISO 3166 alpha-2); elsewhere 1.234,56."""
+    return country in _POINT_IS_DECIMAL
+
+
 def _normal(text: str, marks: str) -> str | AmountFault:
     """`marks`: the mark that groups by three where this is written, then the one before decimals."""
     points, commas = text.count("."), text.count(",")
@@ -160,7 +165,7 @@ def _without_money(folded: str, currency: str) -> str:
 
 
 def _figures_or_words(bare: str, country: str) -> Decimal | AmountFault:
-    point_is_decimal = country in _POINT_IS_DECIMAL
+    point_is_decimal = is_point_decimal(country)
     if _FORMS.fullmatch(bare):
         return figures(bare, point_is_decimal=point_is_decimal)
     if _GROUPED_BY_SPACES.fullmatch(bare):

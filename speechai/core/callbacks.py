@@ -17,7 +17,8 @@ from speechai.catalogue.policies import Policy
 from speechai.core.calendar import local_instant, next_open
 from speechai.core.full_dates import read_full_date
 from speechai.core.model import Site
-from speechai.core.moments import Moment, read_hour, read_moment
+from speechai.core.moments import Moment, read_moment
+from speechai.core.said_hours import read_hour
 from speechai.core.written import is_nothing, shown, single
 
 REASON = "user_requested_callback"
@@ -140,7 +141,7 @@ def _iso(text: str) -> datetime | Moment | None:
 
 def _plain(wall: datetime) -> Moment:
     minute = wall.hour * 60 + wall.minute
-    return Moment(day=wall.date(), minute=minute or None, is_hour=bool(minute))  # midnight is filler
+    return Moment(day=wall.date(), minute=minute or None, is_exact=bool(minute))  # midnight is filler
 
 
 def _day_and_hour(day: Any, hour: Any, local: datetime, zone: ZoneInfo) -> datetime | None:
@@ -152,7 +153,7 @@ def _day_and_hour(day: Any, hour: Any, local: datetime, zone: ZoneInfo) -> datet
         return None
     if second.day is not None and second.day != first.day:
         return None
-    both = Moment(day=first.day, minute=second.minute, is_hour=second.is_hour, twice=second.twice)
+    both = Moment(day=first.day, minute=second.minute, is_exact=second.is_exact, is_twofold=second.is_twofold)
     return _at(both, local, zone)
 
 
@@ -164,7 +165,7 @@ def _moment_of_hour(value: Any, today: date) -> Moment | None:
     text = value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
     minute = read_hour(text)
     if minute is not None:
-        return Moment(minute=minute, is_hour=True)
+        return Moment(minute=minute, is_exact=True)
     moment = _iso(text.strip()) or read_moment(text, today=today)
     if isinstance(moment, datetime):
         return None
@@ -189,7 +190,7 @@ def _candidates(moment: Moment, local: datetime, zone: ZoneInfo) -> Iterator[dat
         return
     if moment.minute is not None:
         yield local_instant(day, moment.minute, zone)
-        if moment.twice:  # "hoy a las 9", said in the afternoon
+        if moment.is_twofold:  # "hoy a las 9", said in the afternoon
             yield local_instant(day, moment.minute + 12 * 60, zone)
         if day == today:
             yield local_instant(day + timedelta(days=1), moment.minute, zone)

@@ -42,7 +42,7 @@ def read_full_date(text: str, *, local: datetime) -> datetime | None:
     words = set(_WORDS.findall(folded))
     if not words & _MONTH_NAMES or words - _KNOWN - _MONTH_NAMES:
         return None
-    from dateparser import DateDataParser  # type: ignore[import-untyped]
+    from dateparser.date import DateDataParser
 
     parser = DateDataParser(
         languages=["es", "en"],
