@@ -181,8 +181,9 @@ def _written(documents: Documents, counted: Counted, attempt_id: str, on: date, 
         with suppress(DuplicateKeyError):
             documents.insert_one({"_id": counted.id, **changes, "revision": 1})
             return True
-    # One without a revision was written down by hand, outside of this program.
-    expected = {"_id": counted.id, "revision": counted.revision or None, "live_attempt_id": None}
+    # One without a revision was written down by hand; so may a wish have been, which leaves the revision as it is.
+    expected: Document = {"_id": counted.id, "revision": counted.revision or None, "live_attempt_id": None}
+    expected["do_not_call"] = {"$ne": True}
     return documents.update_one(expected, {"$set": changes, "$inc": {"revision": 1}}).modified_count == 1
 
 

@@ -6,19 +6,35 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import pymongo
 import pymongo.monitoring
 
 from config.settings import Settings
-from speechai.core.model import Attempt, AttemptState, BatchStatus, Job, JobStatus, Pacing, Person
+from speechai.catalogue.policies import get_policy
+from speechai.core.caps import person_denial, phone_denial
+from speechai.core.decision import Denial, Denied
+from speechai.core.model import (
+    Attempt,
+    AttemptState,
+    BatchStatus,
+    Counted,
+    Job,
+    JobStatus,
+    Pacing,
+    Person,
+    Phone,
+    Site,
+    Try,
+)
 from speechai.operation.context import Context
 from speechai.retell.client import RetellClient
 from speechai.store import batches, jobs, people
-from speechai.store.connection import Document, Store, open_store
+from speechai.store.connection import Document, Documents, Store, open_store
 from speechai.store.people import Turn
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -28,17 +44,32 @@ THREADS = 12
 DAY = date(2026, 11, 25)
 TOMORROW = DAY + timedelta(days=1)
 CAP = 3
-"""Calls a person and day."""
+"""Calls a person and day, also calls a telephone and day."""
+NUMBER = "+56911111111"
+SITE = Site(zones=(ZoneInfo("America/Santiago"),), country="CL")
+ALWAYS = get_policy("always")
 
-SEEN = [
-    Person(id="p"),
-    Person(id="p", day_on=DAY - timedelta(days=2), attempts_today=1),
-    Person(id="p", day_on=DAY),
-    Person(id="p", day_on=DAY, attempts_today=CAP),
-    Person(id="p", day_on=TOMORROW, attempts_today=1),
-    Person(id="p", day_on=DAY, attempts_today=1, live_attempt_id="of another batch"),
-]
-"""What a caller may have seen of the person `p` some time ago."""
+
+def tries(*days: date) -> tuple[Try, ...]:
+    """One attempt on each of the local days, at noon in Santiago."""
+    return tuple(Try(attempt_id=f"seen{n}", at=noon(day), on=day) for n, day in enumerate(days))
+
+
+def noon(day: date) -> datetime:
+    """12:00 in Santiago, in UTC."""
+    return NOW + (day - DAY)
+
+
+SEEN = {
+    "never called": Person(id="p"),
+    "called long ago": Person(id="p", revision=1002, tries=tries(DAY - timedelta(days=2))),
+    "as somebody else made it": Person(id="p", revision=1001),
+    "had the day": Person(id="p", revision=1006, tries=tries(*[DAY] * CAP)),
+    "called on the next day": Person(id="p", revision=1009, tries=tries(TOMORROW)),
+    "on the line": Person(id="p", revision=1003, tries=tries(DAY), live_attempt_id="of another batch"),
+    "not to be called": Person(id="p", revision=1004, do_not_call=True),
+}
+"""What a caller may have seen of the person `p` some time ago; no revision of a test goes so far."""
 
 T = TypeVar("T")
 
@@ -128,11 +159,54 @@ def set_status(store: Store, batch_id: str, status: BatchStatus) -> None:
     assert batches.move_batch(store, batch_id, expected=list(BatchStatus), to=status, reason=None, now=NOW)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """The same questions to a person and to a telephone."""
+
+    name: str
+    key: str
+    read: Callable[..., Counted]
+    take: Callable[..., Turn | Denied]
+    settle: Callable[..., None]
+    give_back: Callable[..., None]
+    holder: Callable[..., tuple[str, datetime] | None]
+    documents: Callable[[Store], Documents]
+
+
 def take(
-    store: Store, attempt_id: str, *, day: date = DAY, cap: int = CAP, person_id: str = "p", seen: Person | None = None
-) -> Turn:
-    """Asks for the turn with the person as read now, or as `seen` before."""
-    return people.take_turn(store, seen or person_of(store, person_id), attempt_id, today=day, cap=cap, now=NOW)
+    store: Store,
+    attempt_id: str,
+    *,
+    day: date = DAY,
+    cap: int = CAP,
+    person_id: str = "p",
+    seen: Person | None = None,
+) -> Turn | Denied:
+    """Asks for the person's turn at noon of `day`, by the rules at any hour; `seen`: as read some time ago."""
+    policy, now = replace(ALWAYS, attempts_a_day=cap), noon(day)
+
+    def decide(person: Person) -> Denied | None:
+        return person_denial(policy, person, site=SITE, now=now, callback=False)
+
+    return people.take_turn(store, person_id, attempt_id, on=day, now=now, decide=decide, seen=seen)
+
+
+def take_phone(
+    store: Store,
+    attempt_id: str,
+    *,
+    day: date = DAY,
+    cap: int = CAP,
+    number: str = NUMBER,
+    seen: Phone | None = None,
+) -> Turn | Denied:
+    """As `take`, for a telephone."""
+    policy, now = replace(ALWAYS, phone_attempts_a_day=cap), noon(day)
+
+    def decide(phone: Phone) -> Denied | None:
+        return phone_denial(policy, phone, site=SITE, now=now, callback=False)
+
+    return people.take_phone_turn(store, number, attempt_id, on=day, now=now, decide=decide, seen=seen)
 
 
 def settle(
@@ -140,18 +214,62 @@ def settle(
     attempt_id: str,
     *,
     day: date = DAY,
-    contact: bool = False,
+    talked: bool = False,
     silent: bool = False,
     do_not_call: bool = False,
     person_id: str = "p",
 ) -> None:
     """Ends a call to the person with what it says about silence."""
-    people.settle_turn(store, person_id, attempt_id, day=day, contact=contact, silent=silent, do_not_call=do_not_call)
+    people.settle_turn(store, person_id, attempt_id, on=day, talked=talked, silent=silent, do_not_call=do_not_call)
+
+
+def settle_phone(
+    store: Store, attempt_id: str, *, day: date = DAY, talked: bool = False, do_not_call: bool = False
+) -> None:
+    """Ends a call to the telephone."""
+    people.settle_phone_turn(store, NUMBER, attempt_id, on=day, talked=talked, do_not_call=do_not_call)
 
 
 def person_of(store: Store, person_id: str = "p") -> Person:
     """The person's counters as they are now."""
     return people.get_person(store, person_id)
+
+
+def phone_of(store: Store, number: str = NUMBER) -> Phone:
+    """The telephone's counters as they are now."""
+    return people.get_phones(store, [number]).get(number) or Phone(id=number)
+
+
+def made_on(counted: Counted, day: date = DAY) -> int:
+    """How many attempts of the day are counted."""
+    return sum(made.on == day for made in counted.tries)
+
+
+def is_capped(turn: Turn | Denied) -> bool:
+    """True for the answer that the day's attempts are used."""
+    return isinstance(turn, Denied) and turn.code in (Denial.DAY_CAP, Denial.PHONE_DAY_CAP)
+
+
+PERSON = Kind(
+    name="person",
+    key="p",
+    read=person_of,
+    take=take,
+    settle=settle,
+    give_back=people.give_turn_back,
+    holder=people.turn_holder,
+    documents=lambda store: store.people,
+)
+PHONE = Kind(
+    name="phone",
+    key=NUMBER,
+    read=phone_of,
+    take=take_phone,
+    settle=settle_phone,
+    give_back=people.give_phone_turn_back,
+    holder=people.phone_turn_holder,
+    documents=lambda store: store.phones,
+)
 
 
 def make_context(store: Store, clock: Callable[[], datetime] = lambda: NOW) -> Context:
