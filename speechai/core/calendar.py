@@ -84,7 +84,7 @@ def local_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     """
     wall = datetime.combine(day, time(), zone) + timedelta(minutes=minute)  # wall-clock arithmetic within the zone
     instant = wall.replace(fold=0).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None, fold=0) != wall.replace(tzinfo=None, fold=0):
+    if instant.astimezone(zone).replace(tzinfo=None) != wall.replace(tzinfo=None):
         after_the_jump, minute_long = instant.astimezone(zone).utcoffset(), timedelta(minutes=1)
         while (instant - minute_long).astimezone(zone).utcoffset() == after_the_jump:
             instant -= minute_long
@@ -143,7 +143,7 @@ def _openings(policy: Policy, site: Site, day: date) -> tuple[Opening, ...]:
         # The same instants may belong to the day before or after there.
         there = [piece for n in (-1, 0, 1) for piece in _in_zone(policy, site, zone, day + n * _ONE_DAY)]
         found = [(max(a[0], b[0]), min(a[1], b[1])) for a in found for b in there if max(a[0], b[0]) < min(a[1], b[1])]
-    return tuple(_merged(found))
+    return _merged(found)
 
 
 def _in_zone(policy: Policy, site: Site, zone: ZoneInfo, day: date) -> list[Opening]:
@@ -158,18 +158,15 @@ def _in_zone(policy: Policy, site: Site, zone: ZoneInfo, day: date) -> list[Open
     return [(start, end)] if start < end else []  # hours that daylight saving skips whole are no opening
 
 
-def _merged(pieces: list[Opening]) -> Iterator[Opening]:
+def _merged(pieces: list[Opening]) -> tuple[Opening, ...]:
     """Pieces that touch, as one: two days of a zone that meet at its midnight are no door that closes."""
-    start = end = None
+    merged: list[Opening] = []
     for piece in sorted(pieces):
-        if start is not None and end == piece[0]:
-            end = piece[1]
-            continue
-        if start is not None and end is not None:
-            yield start, end
-        start, end = piece
-    if start is not None and end is not None:
-        yield start, end
+        if merged and merged[-1][1] == piece[0]:
+            merged[-1] = (merged[-1][0], piece[1])
+        else:
+            merged.append(piece)
+    return tuple(merged)
 
 
 @lru_cache(maxsize=256)

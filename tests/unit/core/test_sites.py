@@ -109,6 +109,19 @@ def test_two_openings_of_one_day_are_both_open_and_what_is_between_is_not() -> N
     assert next_open(policy, site, local("2026-11-23T13:00")) == local("2026-11-23T13:00")
 
 
+def test_openings_that_only_touch_are_no_opening() -> None:
+    # Midnight to 10:00 at both, 14 hours apart: one closes on the instant on which the other opens.
+    policy, site = make_policy(every_day=(0, 600), closed_on_holidays=False), site_in(SANTIAGO, LORD_HOWE)
+    assert openings_on(policy, site, date(2026, 11, 24)) == ()
+
+
+def test_hours_that_the_clock_jumps_over_are_no_opening() -> None:
+    policy = make_policy(every_day=(0, 60), closed_on_holidays=False)
+    assert openings_on(policy, SITE, date(2026, 9, 6)) == ()
+    assert next(open_days(policy, SITE, date(2026, 9, 6))) == date(2026, 9, 7)
+    assert next_open(policy, SITE, utc("2026-09-06T04:00")) == local("2026-09-07T00:00")
+
+
 def test_days_of_another_zone_that_meet_at_its_midnight_are_one_opening() -> None:
     day = date(2026, 11, 23)
     assert len(openings_on(ALWAYS, site_in(SANTIAGO, EASTER), day)) == 1
