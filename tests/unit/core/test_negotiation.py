@@ -200,6 +200,15 @@ def test_a_day_is_said_in_spanish(day: date, words: str) -> None:
     assert in_spanish(day) == words
 
 
+def test_every_weekday_and_month_has_its_spanish_name() -> None:
+    week = [in_spanish(date(2026, 11, 23) + timedelta(days=n)).split()[0] for n in range(7)]
+    assert " ".join(week) == "lunes martes miércoles jueves viernes sábado domingo"
+    year = [in_spanish(date(2026, month, 1)).split()[3] for month in range(1, 13)]
+    assert " ".join(year) == (
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
+    )
+
+
 def codes(offer: Offer | None, **said: Any) -> list[str]:
     """What is wrong with a promise of the whole for today, changed by `said`."""
     whole = {"paid_on": TODAY, "amount_minor": 95_000, "said_on": TODAY}
