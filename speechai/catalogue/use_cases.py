@@ -185,8 +185,8 @@ def _use_case(name: str, table: Mapping[str, Any]) -> UseCase:
     _only(table, _KEYS, "the file")
     captured = {_name(field): _field(field, settings) for field, settings in table.get("captured", {}).items()}
     success_any = _texts(table["success_any"], "success_any")
-    if not success_any or (unknown := set(success_any) - {CALL_SUCCESSFUL, *captured}):
-        raise ValueError(f"success_any: needs {CALL_SUCCESSFUL!r} or captured fields, not {sorted(unknown or ())}")
+    if (strange := set(success_any) - {CALL_SUCCESSFUL, *captured}) or not success_any:
+        raise ValueError(f"success_any: needs {CALL_SUCCESSFUL!r} or captured fields, not {sorted(strange)}")
     variables = {_name(variable): fact for variable, fact in table["variables"].items()}
     if unknown := {str(fact) for fact in variables.values()} - set(FACTS):
         raise ValueError(f"variables: {sorted(unknown)} are none of {', '.join(FACTS)}")

@@ -87,7 +87,7 @@ _HOURS = tuple(
         rf"{_AT}{_HOUR} ?(?P<half>am|pm)",
         rf"{_AT}{_HOUR} ?(?:o clock|oclock){_OF_PART}",
         rf"{_HOUR} ?(?P<loose>h|hrs|hs|horas){_OF_PART}",
-        rf"{_HOUR}(?: y (?P<past>media|cuarto))? de la {_PART}",
+        rf"{_AT}{_HOUR}(?: y (?P<past>media|cuarto))? de la {_PART}",
         rf"(?:at|around|after) {_HOUR}{_OF_PART}",
     )
 )
