@@ -40,8 +40,8 @@ def lift_do_not_call(
 
 
 def do_not_call_list(store: Store) -> Iterator[tuple[str, str, list[Document]]]:
-    """Everybody on the list as ("person" or "phone", id, history); people first. Reads every document: no index."""
-    for kind, documents in (("person", store.people), ("phone", store.phones)):
+    """Everybody on the list as ("person" or "phone", id, history); phones first. Reads every document: no index."""
+    for kind, documents in (("phone", store.phones), ("person", store.people)):
         for document in documents.find({"do_not_call": True}, {"do_not_call_history": 1}):
             yield kind, document["_id"], document.get("do_not_call_history", [])
 
