@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +68,30 @@ GOOD: dict[str, Any] = {
     "share_percent": 50,
     "rest_minutes": 60,
 }
+
+
+def test_a_rule_is_read_field_by_field() -> None:
+    [rule] = read_rules({"refused": GOOD})
+    assert (rule.name, rule.title, rule.reasons) == ("refused", "t", {"dial_failed"})
+    assert (rule.window, rule.least_calls, rule.share_percent) == (20, 10, 50)
+    assert (rule.rest, rule.memory) == (timedelta(hours=1), timedelta(days=1))
+
+
+@pytest.mark.parametrize("name", ["window", "least_calls", "share_percent", "rest_minutes", "within_hours"])
+def test_the_least_that_a_number_may_be_is_one(name: str) -> None:
+    [rule] = read_rules({"refused": {**GOOD, "least_calls": 1, name: 1}})
+    assert getattr(rule, name) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("window", 200), ("least_calls", 200), ("share_percent", 100), ("rest_minutes", 525_600), ("within_hours", 744)],
+)
+def test_the_most_that_a_number_may_be(name: str, most: int) -> None:
+    [rule] = read_rules({"refused": {**GOOD, "window": 200, name: most}})
+    assert getattr(rule, name) == most
+    with pytest.raises(ConfigurationError, match=f"{name} = {most + 1}"):
+        read_rules({"refused": {**GOOD, "window": 200, name: most + 1}})
 
 
 @pytest.mark.parametrize(

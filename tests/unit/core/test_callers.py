@@ -64,6 +64,12 @@ def test_a_person_has_one_number_whatever_the_order_of_the_pool(person_id: str, 
     assert chosen(tuple(shuffled), person_id) == chosen(POOL, person_id)
 
 
+@pytest.mark.parametrize(("person_id", "last_digit"), [("ana", "0"), ("luis", "3"), ("eva", "0")])
+def test_a_person_keeps_the_number_over_releases(person_id: str, last_digit: str) -> None:
+    """Pinned: another hash, or another order, would call everybody from a number that they do not know."""
+    assert chosen(POOL, person_id)[-1] == last_digit
+
+
 @given(st.text(min_size=1), st.sampled_from(POOL))
 def test_a_number_that_rests_or_leaves_moves_only_its_own_people(person_id: str, away: CallerNumber) -> None:
     before = chosen(POOL, person_id)
@@ -169,6 +175,19 @@ def test_a_number_rests_from_the_share_of_failures_of_its_latest_calls_on(marks:
         assert rest.until == NOW + timedelta(minutes=60)
         assert rest.failures == sum(mark in "xs" for mark in marks[-10:])
         assert rest.calls == len(marks[-10:])
+
+
+def test_the_share_is_compared_exactly_in_whole_numbers() -> None:
+    """Two of three are less than 67 of a hundred and more than 66."""
+    thirds = caller("xx.")
+    assert rest_after(thirds, [replace(RULE, least_calls=3, share_percent=67)], NOW) is None
+    assert rest_after(thirds, [replace(RULE, least_calls=3, share_percent=66)], NOW) is not None
+
+
+def test_a_rest_says_what_the_rule_saw() -> None:
+    rest = rest_after(caller(".xxxx"), [RULE], NOW)
+    assert rest is not None
+    assert rest.why == "not put through: 4 of its last 5 calls"
 
 
 @pytest.mark.parametrize(
