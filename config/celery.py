@@ -21,6 +21,7 @@ ROUTES = {
     "tasks.place_call": DIAL,
     "tasks.poll_call": POLL,
     "tasks.finish": POLL,
+    "tasks.ask_cost": POLL,
     "tasks.dispatch_due": WORK,
     "tasks.open_wave": WORK,
     "tasks.sweep": WORK,

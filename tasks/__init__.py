@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from tasks.app import app
 from tasks.batches import enqueue_batch, load_batch
-from tasks.calls import deliver_action, finish, place_call, poll_call
+from tasks.calls import ask_cost, deliver_action, finish, place_call, poll_call
 from tasks.clockwork import dispatch_due, open_wave, sweep
 
 __all__ = [
     "app",
+    "ask_cost",
     "deliver_action",
     "dispatch_due",
     "enqueue_batch",

@@ -20,7 +20,7 @@ from config.settings import get_settings
 from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
-from speechai.operation.nudges import DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
+from speechai.operation.nudges import AskCost, DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
 from speechai.retell.simulator_note import with_simulator
 from speechai.store.accounts import ensure_main
 from speechai.store.indexes import create_indexes
@@ -66,6 +66,8 @@ def _message(nudge: Nudge) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
             return "tasks.load_batch", (batch_id,), {}
         case DeliverAction(action_id, number, after_seconds):
             return "tasks.deliver_action", (action_id, number), {"countdown": after_seconds or None}
+        case AskCost(attempt_id, number):
+            return "tasks.ask_cost", (attempt_id, number), {}
         case DispatchDue():
             return "tasks.dispatch_due", (), {"expires": 60}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechai.operation import calling, finishing, following_up, polling
+from speechai.operation import calling, finishing, following_up, late_costs, polling
 from speechai.operation.dispatching import ticket_of
 from tasks.app import app, context, send
 
@@ -48,3 +48,9 @@ def deliver_action(action_id: str, number: int) -> None:
     At least once, always under the same key; only the message that moves the stored number on may try.
     """
     send(following_up.deliver_action(context(), action_id, number))
+
+
+@app.task(name="tasks.ask_cost")
+def ask_cost(attempt_id: str, number: int) -> None:
+    """Ask Retell for the cost of a finished call that it had not told, as look `number`, and charge the account."""
+    send(late_costs.ask_cost(context(), attempt_id, number))

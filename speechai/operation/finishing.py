@@ -23,6 +23,7 @@ from speechai.operation import accounts as money
 from speechai.operation import callers, following_up
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context, policy_for
+from speechai.operation.late_costs import first_look
 from speechai.operation.nudges import Nudges
 from speechai.operation.results import Ended, attempt_result, job_result
 from speechai.retell.answers import read_call
@@ -51,7 +52,8 @@ def finish(context: Context, attempt_id: str) -> Nudges:
         callbacks.expect(store, job.id, step.callback_at)
     nudges = following_up.note(context, ended, result, now)
     apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
-    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now})
+    late = first_look(attempt, ended.facts, now)
+    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late})
     _tell(context, ended, step, now)
     return nudges
 

@@ -53,5 +53,13 @@ class DeliverAction:
     after_seconds: float = 0.0
 
 
-Nudge = PlaceCall | PollCall | Finish | LoadBatch | DispatchDue | DeliverAction
+@dataclass(frozen=True, slots=True)
+class AskCost:
+    """Ask for the cost of a finished call that Retell had not told, as look `number`."""
+
+    attempt_id: str
+    number: int
+
+
+Nudge = PlaceCall | PollCall | Finish | LoadBatch | DispatchDue | DeliverAction | AskCost
 Nudges = list[Nudge]

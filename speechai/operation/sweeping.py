@@ -12,7 +12,7 @@ import structlog
 
 from speechai.core.model import AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
 from speechai.operation import accounts as money
-from speechai.operation import callers, following_up
+from speechai.operation import callers, following_up, late_costs
 from speechai.operation.context import Context
 from speechai.operation.nudges import LoadBatch, Nudges, PollCall
 from speechai.operation.taking import give_back
@@ -40,6 +40,7 @@ def sweep(context: Context) -> Nudges:
         *_lost_loads(context),
         *open_due_waves(context),
         *following_up.overdue(context, LIMIT),
+        *late_costs.overdue(context, LIMIT),
         *_overdue_polls(context),
     ]
 

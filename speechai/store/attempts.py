@@ -101,6 +101,29 @@ def overdue(store: Store, state: AttemptState, before: datetime, limit: int) -> 
     return [attempt_from(document) for document in cursor]
 
 
+def put_off_cost(store: Store, attempt_id: str, number: int, *, until: datetime | None, looked: bool = False) -> bool:
+    """Moves the next look for a finished attempt's cost to `until` (None: no more), counting one that was `looked`."""
+    changes: dict[str, Any] = {"$set": {"next_poll_at": until}}
+    if looked:
+        changes["$inc"] = {"cost_looks": 1, "poll_number": 1}
+    expected = {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number}
+    return store.attempts.update_one(expected, changes).modified_count == 1
+
+
+def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -> None:
+    """Writes the cost that came late, in USD micros, and ends the looking."""
+    store.attempts.update_one(
+        {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number},
+        {"$set": {"cost_micros": cost_micros, "next_poll_at": None}},
+    )
+
+
+def costs_asked(store: Store, attempt_id: str) -> int:
+    """How often a finished attempt's cost was asked for in vain."""
+    document = store.attempts.find_one({"_id": attempt_id}, {"cost_looks": 1})
+    return int(document.get("cost_looks", 0)) if document else 0
+
+
 def attempts_of(store: Store, job_id: str) -> list[Attempt]:
     """Every attempt of a job, the first first."""
     return [attempt_from(d) for d in store.attempts.find({"job_id": job_id}, sort=[("number", 1), ("placing_at", 1)])]

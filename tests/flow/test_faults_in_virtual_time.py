@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from speechai.core.model import Pacing
-from speechai.operation import campaigns
+from speechai.errors import NotAllowed
+from speechai.operation import accounts, campaigns
 from speechai.retell.simulator import Assumptions, Fault, FaultKind, Limits, OutcomeScript
 from speechai.retell.vocabulary import DisconnectionReason
 
@@ -190,7 +191,7 @@ ACCOUNT_FAULTS = [FaultKind.PAYMENT_REQUIRED, FaultKind.UNAUTHORIZED, FaultKind.
     ("kind", "pacing"),
     [*((kind, Pacing.CONTINUOUS) for kind in ACCOUNT_FAULTS), (FaultKind.PAYMENT_REQUIRED, Pacing.WAVES)],
 )
-def test_an_account_that_is_refused_pauses_its_lists_and_a_resume_goes_on(
+def test_an_account_that_is_refused_is_suspended_with_its_contacts_and_a_resume_goes_on(
     world: MakeWorld, tmp_path: Path, kind: FaultKind, pacing: Pacing
 ) -> None:
     people = [debtor(n) for n in range(5)]
@@ -203,16 +204,20 @@ def test_an_account_that_is_refused_pauses_its_lists_and_a_resume_goes_on(
     here.run_until(local(2026, 11, 23, 11, 0))
     batch = here.database.batches.find_one({"_id": batch_id})
     assert batch is not None
-    assert batch["status"] == "paused"
-    assert "account" in batch["reason"]
-    suspended = list(here.database.call_jobs.find({"status": "suspended"}))
-    assert len(suspended) == 1
+    account = here.database.accounts.find_one({"_id": "main"})
+    assert account is not None
+    assert (batch["status"], account["status"], account["suspended_by"]) == ("running", "suspended", "retell")
+    suspended = list(here.database.call_jobs.find({"status": "suspended", "suspended_by": "account"}))
+    assert len(suspended) == 3
     assert all(job["reason"] and job["attempts"] == 0 for job in suspended)
+    assert here.database.alerts.count_documents({"kind": "account_refused"}) == 1
     assert here.simulator.journal()["total_calls"] == 2
     assert here.violations() == []
-    campaigns.resume(here.context, batch_id)
+    with pytest.raises(NotAllowed, match="account resume main"):
+        campaigns.resume(here.context, batch_id)
+    accounts.resume_account(here.context, "main", by="a test", why="paid")
     here.run_until(local(2026, 11, 23, 11, 30))
-    campaigns.resume(here.context, batch_id)
+    accounts.resume_account(here.context, "main", by="a test", why="paid")
     here.run_until(local(2026, 11, 23, 16, 0))
     assert Counter(job["status"] for job in here.database.call_jobs.find()) == {"done": 5}
     assert here.violations() == []

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from speechai.core.accounts import Account, Plan
 from speechai.core.model import Pacing
 from speechai.errors import NotAllowed
-from speechai.operation import campaigns, loading
-from speechai.operation.submitting import Order
+from speechai.operation import campaigns, submitting
 from speechai.operation.nudges import LoadBatch
+from speechai.operation.submitting import Order
 from speechai.retell.simulator import OutcomeScript
+from speechai.store import accounts
 
 from .conftest import MakeWorld
 from .lists import debtor, write_list
@@ -32,7 +34,7 @@ def batch_of(world: World, batch_id: str) -> dict[str, Any]:
 
 
 def load(world: World, path: Path, **order: Any) -> str:
-    submitted = loading.submit(world.context, path, Order(**{"use_case": "debt_collection", **order}))
+    submitted = submitting.submit(world.context, path, Order(**{"use_case": "debt_collection", **order}))
     world.send(submitted.nudges)
     world.run_for(minutes=1)
     return submitted.batch_id
@@ -81,19 +83,20 @@ def test_every_sample_is_accounted_for_row_by_row(world: MakeWorld, name: str, u
 def test_the_same_file_is_recognised_and_sent_again_only_on_demand(world: MakeWorld, tmp_path: Path) -> None:
     here = world(EARLY)
     path = write_list(tmp_path / "list.csv", [debtor(n) for n in range(3)])
-    first = loading.submit(here.context, path, Order(use_case="debt_collection"))
+    first = submitting.submit(here.context, path, Order(use_case="debt_collection"))
     copy = tmp_path / "other-name.csv"
     copy.write_bytes(path.read_bytes())
     before = left_behind(here)
-    second = loading.submit(here.context, copy, Order(use_case="debt_collection", name="again"))
+    second = submitting.submit(here.context, copy, Order(use_case="debt_collection", name="again"))
     assert (second.batch_id, second.is_new, second.nudges) == (first.batch_id, False, [])
     assert left_behind(here) == before
     here.send(first.nudges)
     here.run_for(minutes=1)
-    third = loading.submit(here.context, path, Order(use_case="debt_collection"))
+    accounts.create_account(here.context.store, Account(id="other", name="other", plan=Plan.UNLIMITED), now=here.now)
+    third = submitting.submit(here.context, path, Order(use_case="debt_collection"))
     assert (third.batch_id, third.is_new) == (first.batch_id, False)
-    other = loading.submit(here.context, path, Order(use_case="debt_collection", account_id="other"))
-    again = loading.submit(here.context, path, Order(use_case="debt_collection", again=True))
+    other = submitting.submit(here.context, path, Order(use_case="debt_collection", account_id="other"))
+    again = submitting.submit(here.context, path, Order(use_case="debt_collection", again=True))
     assert other.is_new
     assert again.is_new
     assert len({first.batch_id, other.batch_id, again.batch_id}) == 3
@@ -122,7 +125,7 @@ def test_a_refused_file_leaves_nothing_but_its_reason(
     assert left_behind(here) == {"batches": 1}
     here.run_until(local(2026, 11, 23, 12, 0))
     assert batch_of(here, batch_id)["status"] == "refused"
-    corrected = loading.submit(here.context, path, Order(use_case="debt_collection"))
+    corrected = submitting.submit(here.context, path, Order(use_case="debt_collection"))
     assert corrected.is_new  # the file's key is free again
     assert here.violations() == []
 
@@ -134,7 +137,7 @@ def test_a_loader_that_dies_at_any_write_of_a_refusal_leaves_at_most_the_file_to
     path.write_bytes(b"uno;dos\n1;2\n")
     here = world(EARLY)
     for nth in range(1, 30):
-        submitted = loading.submit(here.context, path, Order(use_case="debt_collection", again=True))
+        submitted = submitting.submit(here.context, path, Order(use_case="debt_collection", again=True))
         here.doom("LoadBatch", nth=nth, action=die)
         here.send([LoadBatch(submitted.batch_id)])
         here.run_for(minutes=4)
@@ -153,7 +156,7 @@ def test_a_submit_that_dies_at_any_write_shows_no_half_a_list(world: MakeWorld, 
     for nth in range(1, 9):
         here.fuse.arm(nth, die)
         try:
-            submitted = loading.submit(here.context, path, Order(use_case="debt_collection"))
+            submitted = submitting.submit(here.context, path, Order(use_case="debt_collection"))
         except Died:
             here.run_for(minutes=5)
             assert here.database.batches.count_documents({}) == 0, nth
@@ -170,7 +173,7 @@ def test_a_submit_that_dies_at_any_write_shows_no_half_a_list(world: MakeWorld, 
 def test_a_list_whose_message_was_lost_is_found_by_the_sweep(world: MakeWorld, tmp_path: Path) -> None:
     here = world(EARLY)
     path = write_list(tmp_path / "list.csv", [debtor(1)])
-    submitted = loading.submit(here.context, path, Order(use_case="debt_collection"))
+    submitted = submitting.submit(here.context, path, Order(use_case="debt_collection"))
     here.run_for(minutes=2)
     assert batch_of(here, submitted.batch_id)["status"] == "running"
 
@@ -207,7 +210,7 @@ def test_a_contact_of_an_unknown_country_is_suspended_with_the_reason(world: Mak
 def test_a_list_that_is_not_loaded_yet_is_not_paused_nor_cancelled_by_mistake(world: MakeWorld, tmp_path: Path) -> None:
     here = world(EARLY)
     path = write_list(tmp_path / "list.csv", [debtor(1)])
-    batch_id = loading.submit(here.context, path, Order(use_case="debt_collection")).batch_id
+    batch_id = submitting.submit(here.context, path, Order(use_case="debt_collection")).batch_id
     for command in (campaigns.pause, campaigns.resume, campaigns.cancel):
         with pytest.raises(NotAllowed, match="received"):
             command(here.context, batch_id)

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from pymongo.database import Database
 
 from config.settings import Settings
-from speechai.operation import calling, dispatching, finishing, following_up, loading, polling, sweeping, waves
+from speechai.operation import calling, dispatching, finishing, following_up, late_costs, loading, polling, sweeping, waves
 from speechai.operation.context import Context
-from speechai.operation.nudges import DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, Nudges, PlaceCall, PollCall
+from speechai.operation.nudges import AskCost, DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, Nudges, PlaceCall, PollCall
 from speechai.retell.client import RetellClient
 from speechai.retell.simulator import Simulator
 from speechai.store.connection import Store
@@ -163,6 +163,8 @@ class World:
                 return loading.load_batch(self.context, batch_id)
             case DeliverAction(action_id, number, _):
                 return following_up.deliver_action(self.context, action_id, number)
+            case AskCost(attempt_id, number):
+                return late_costs.ask_cost(self.context, attempt_id, number)
             case DispatchDue():
                 return dispatching.dispatch_due(self.context)
 

@@ -1,0 +1,69 @@
+"""Costs that Retell had not told when a call was finished: asked for later, and charged then.
+
+Enters a finished attempt; leaves its cost, and the account charged the difference to what was charged by estimate. A
+call whose end was never told, or whose bill came late, would otherwise be free for ever. Found by the sweep: such an
+attempt keeps a `next_poll_at` although it is finished.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from speechai.core.model import Attempt, AttemptState, CallFacts
+from speechai.errors import RetellError
+from speechai.operation import accounts as money
+from speechai.operation.alerts import raise_alert
+from speechai.operation.context import Context
+from speechai.operation.nudges import AskCost, Nudges
+from speechai.store import attempts
+
+log = structlog.get_logger(__name__)
+
+WAITS = (timedelta(hours=1), timedelta(hours=5), timedelta(hours=18), timedelta(days=2))
+"""From the call's finish to the first look, and from each look to the next; the last one gives up, with an alert."""
+LOOK_LASTS = timedelta(minutes=10)
+
+
+def first_look(attempt: Attempt, facts: CallFacts | None, now: datetime) -> datetime | None:
+    """When to ask for the cost of a call that is being finished; None where it is known or there is none to come."""
+    if attempt.call_id is None or (facts is not None and (facts.cost_micros is not None or facts.status != "ended")):
+        return None
+    return now + WAITS[0]
+
+
+def overdue(context: Context, limit: int) -> Nudges:
+    """The attempts whose cost is to be asked for by now, at most `limit`."""
+    now = context.clock()
+    return [
+        AskCost(attempt.id, attempt.poll_number)
+        for attempt in attempts.overdue(context.store, AttemptState.FINISHED, now, limit)
+        if attempts.put_off_cost(context.store, attempt.id, attempt.poll_number, until=now + LOOK_LASTS)
+    ]
+
+
+def ask_cost(context: Context, attempt_id: str, number: int) -> Nudges:
+    """One look, as look `number` of the attempt; a message with another number does nothing."""
+    attempt, now = attempts.get_attempt(context.store, attempt_id), context.clock()
+    if attempt is None or attempt.state is not AttemptState.FINISHED or attempt.poll_number != number:
+        return []
+    if attempt.call_id is None or attempt.next_poll_at is None:
+        return []
+    try:
+        facts = context.retell.get_call(attempt.call_id)
+    except RetellError as error:
+        log.warning("Retell did not answer for a cost", action="ask_cost", attempt_id=attempt.id, why=str(error))
+        return []  # the sweep asks again
+    if facts is not None and facts.cost_micros is not None:
+        money.settle_for(context, attempt, facts, now)
+        attempts.keep_cost(context.store, attempt.id, number, cost_micros=facts.cost_micros)
+        log.info("a late cost was charged", action="ask_cost", attempt_id=attempt.id)
+        return []
+    looks = attempts.costs_asked(context.store, attempt.id) + 1
+    following = now + WAITS[looks] if looks < len(WAITS) else None
+    if following is None:
+        words = f"Retell never told what attempt {attempt.id} cost: compare its bill, and `account adjust`"
+        raise_alert(context, "cost_unknown", attempt.account_id, words, now)
+    attempts.put_off_cost(context.store, attempt.id, number, until=following, looked=True)
+    return []
