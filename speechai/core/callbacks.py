@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from speechai.core.calendar import local_instant, next_open
 from speechai.core.full_dates import read_full_date
 from speechai.core.model import Site
 from speechai.core.moments import Moment, read_moment
+from speechai.core.numerals import fold
 from speechai.core.said_hours import read_hour
 from speechai.core.written import is_nothing, shown, single
 
@@ -31,6 +32,7 @@ _DAYS = ("fecha_callback", "callback_fecha", "callback_date", "callback_day", "f
 _HOURS = ("hora_callback", "callback_hora", "callback_time", "hora_rellamado", "hora_rellamada")
 _WORDS = ("callback", "callback_words", "rellamar", "volver_a_llamar", "llamar_despues")
 
+_YES = ("si", "yes", "true", "1")
 _NO = ("no", "false", "ninguno", "ninguna", "nunca", "never")
 
 DAY_WITHOUT_HOUR = 10 * 60
@@ -91,21 +93,23 @@ def _says_no(value: Any) -> bool:
 
 def _instant(whole: Any, day: Any, hour: Any, words: Any, said_at: datetime, zone: ZoneInfo) -> datetime | None:
     local = said_at.astimezone(zone)
-    if whole is not None:
-        return _read(whole, local, zone)
-    if day is not None and hour is not None:
-        return _day_and_hour(day, hour, local, zone)
-    if day is not None:
-        return _read(day, local, zone)
-    if hour is not None:
-        moment = _moment_of_hour(hour, local.date())
-        return None if moment is None else _at(moment, local, zone)
-    return None if words is None else _read(words, local, zone)
+    words = None if _says_yes(words) else words
+    source = next((value for value in (whole, day, words) if value is not None), None)
+    if hour is None:
+        return None if source is None else _at(_exact_or_moment(source, local), local, zone)
+    second = _moment_of_hour(hour, local.date())
+    if source is None:
+        return _at(second, local, zone)
+    first = _exact_or_moment(source, local)
+    is_enough = isinstance(first, datetime) or (first is not None and (first.day is None or first.minute is not None))
+    if whole is not None and is_enough:
+        return _at(first, local, zone)
+    return _at(_together(first, second, zone), local, zone)
 
 
-def _read(value: Any, local: datetime, zone: ZoneInfo) -> datetime | None:
-    found = _exact_or_moment(value, local)
-    return _at(found, local, zone) if isinstance(found, Moment) else found
+def _says_yes(value: Any) -> bool:
+    value = single(value)
+    return (isinstance(value, int) and value == 1) or (isinstance(value, str) and fold(value).strip(" .!") in _YES)
 
 
 def _exact_or_moment(value: Any, local: datetime) -> datetime | Moment | None:
@@ -144,17 +148,15 @@ def _plain(wall: datetime) -> Moment:
     return Moment(day=wall.date(), minute=minute or None, is_exact=bool(minute))  # midnight is filler
 
 
-def _day_and_hour(day: Any, hour: Any, local: datetime, zone: ZoneInfo) -> datetime | None:
-    """Both fields together; where each names a day they have to agree."""
-    first, second = _exact_or_moment(day, local), _moment_of_hour(hour, local.date())
+def _together(first: datetime | Moment | None, second: Moment | None, zone: ZoneInfo) -> Moment | None:
+    """The day of one field and the time of another; where each names a day, or a wait, they have to agree."""
     if isinstance(first, datetime):
         first = Moment(day=first.astimezone(zone).date())
     if first is None or second is None or first.day is None or second.after is not None:
         return None
     if second.day is not None and second.day != first.day:
         return None
-    both = Moment(day=first.day, minute=second.minute, is_exact=second.is_exact, is_twofold=second.is_twofold)
-    return _at(both, local, zone)
+    return replace(second, day=first.day, is_range=first.is_range)
 
 
 def _moment_of_hour(value: Any, today: date) -> Moment | None:
@@ -172,9 +174,11 @@ def _moment_of_hour(value: Any, today: date) -> Moment | None:
     return moment if moment is not None and (moment.minute is not None or moment.after is not None) else None
 
 
-def _at(moment: Moment, local: datetime, zone: ZoneInfo) -> datetime | None:
-    """The instant of a moment, always after `local`; None where its day is over."""
+def _at(moment: datetime | Moment | None, local: datetime, zone: ZoneInfo) -> datetime | None:
+    """The instant of a moment, after `local`; None where its day is over."""
     said_at = local.astimezone(UTC)
+    if moment is None or isinstance(moment, datetime):
+        return moment
     if moment.after is not None:
         return said_at + moment.after
     return next((at for at in _candidates(moment, local, zone) if at > said_at), None)

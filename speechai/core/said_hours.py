@@ -174,8 +174,9 @@ def take_wait(words: Words) -> timedelta | None:
 def read_hour(text: str) -> int | None:
     """The minute of the day of a text that stands where only a time is asked for: '17', '17.30', '1730', '10 hrs'."""
     figures = text.strip().lower()
-    if match := re.fullmatch(r"([0-9]{1,2})(?:[.,]0)?\s*(?:h|hr|hrs|hs|horas?)?\.?", figures):
-        return clock(int(match[1]), 0, None)
+    if match := re.fullmatch(r"([0-9]{1,2})(?:[.,]0)?\s*(h|hr|hrs|hs|horas?)?\.?", figures):
+        is_wait = match[2] is not None and int(match[1]) < 8  # "2 horas" is rather how long to wait
+        return None if is_wait else clock(int(match[1]), 0, None)
     if match := re.fullmatch(r"([0-9]{1,2})(?:\s?[.:h]\s?|(?<=[0-9]{2}))([0-5][0-9])(?:\s*(?:h|hrs|hs))?\.?", figures):
         return clock(int(match[1]), int(match[2]), None)
     return None

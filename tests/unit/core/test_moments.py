@@ -291,6 +291,7 @@ def test_what_is_not_certain_is_not_read(said: str) -> None:
         ("24", None),
         ("2460", None),
         ("930", None),
+        ("2 horas", None),  # rather how long to wait
         ("17.5", None),
         ("mañana", None),
         ("", None),
