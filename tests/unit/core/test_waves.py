@@ -186,6 +186,13 @@ def test_whom_the_day_had_no_place_for_waits_for_a_later_day(at: datetime) -> No
     assert is_open(DEFAULT, SITE, later)
 
 
+def test_a_wave_at_midnight_is_the_first_of_its_day() -> None:
+    policy = make_policy(every_day=(0, 1440), waves=("00:00", "12:00"), closed_on_holidays=False)
+    assert next_day_wave(policy, make_batch(), MONDAY) == local("2026-11-24T00:00")
+    planned = list(islice(planned_waves(replace(policy, people_a_day=1), SITE, local("2026-11-23T00:00")), 3))
+    assert planned == [local(f"2026-11-{day}T00:00") for day in (23, 24, 25)]
+
+
 def job(position: int, attempts: int = 0) -> Job:
     return make_job(id=f"j{position}", position=position, attempts=attempts)
 
