@@ -235,7 +235,8 @@ class AccountLife(RuleBasedStateMachine):
     def chosen(self, data: st.DataObject) -> tuple[int, date, str]:
         """Any call, more often one that is still live."""
         live = list(self.model.held)
-        number = data.draw(st.sampled_from(live if live and data.draw(st.booleans()) else list(self.calls)))
+        prefers_live: bool = data.draw(st.booleans())
+        number: int = data.draw(st.sampled_from(live if live and prefers_live else list(self.calls)))
         return number, *self.calls[number]
 
     @precondition(lambda self: self.calls)

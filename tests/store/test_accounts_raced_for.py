@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -28,12 +30,20 @@ from tests.store.money import attempt, new_account, now_of, pay_in, release, res
     ids=["credit", "the day's budget", "the batch's budget", "calls a day", "lines"],
 )
 def test_of_many_calls_that_want_the_last_of_a_limit_only_those_get_it_that_fit(
-    store: Store, limits: dict[str, int]
+    store: Store, limits: dict[str, Any]
 ) -> None:
     new_account(store, **limits)
     taken = race([partial(reserve, store, number, amount=10 + number % 2) for number in range(THREADS)])
     assert taken.count(True) == 5
     assert set(now_of(store).reservations) == {attempt(number) for number, got in enumerate(taken) if got}
+    whole(store)
+
+
+def test_one_attempt_reserves_once_however_many_workers_ask_for_it(store: Store) -> None:
+    new_account(store, money=1000, concurrency=20)
+    assert reserve(store, 9, amount=1)
+    assert all(race([partial(reserve, store, 1, amount=10)] * THREADS))
+    assert (now_of(store).reserved, now_of(store).lines_free) == (11, 18)
     whole(store)
 
 
@@ -43,6 +53,17 @@ def test_a_new_day_that_many_open_has_one_budget(store: Store) -> None:
     taken = race([partial(reserve, store, number, amount=10, on=TOMORROW) for number in range(THREADS)])
     assert taken.count(True) == 3
     assert (now_of(store).day_on, now_of(store).day_free) == (TOMORROW, 5)
+
+
+def test_a_call_that_reserves_while_the_day_turns_belongs_to_the_new_one(store: Store, mongo_uri: str) -> None:
+    new_account(store, money=10**6, day_budget=100)
+    assert reserve(store, 9, amount=60)
+    with meanwhile(mongo_uri, store, "update", partial(reserve, store, 8, amount=40, on=TOMORROW)) as slow:
+        assert reserve(slow, 1, amount=10)
+    assert now_of(store).reservations[attempt(1)].on == TOMORROW
+    for number in (9, 8, 1):
+        release(store, number)
+    assert now_of(store).day_free == 100
 
 
 def test_the_day_that_turns_while_calls_end_is_filled_once_and_keeps_what_belongs_to_it(store: Store) -> None:
@@ -183,7 +204,8 @@ def test_a_day_of_many_workers_keeps_every_limit_and_ends_with_nothing_reserved(
             account_changes.set_limits(store, "acme", {"calls_a_day": 500 + n}, by="me", now=NOW)
             pay_in(store, 1, key=f"{n // 2}")
 
-    race([*(partial(work, worker) for worker in range(THREADS - 1)), disturb])
+    workers: list[Callable[[], None]] = [partial(work, worker) for worker in range(THREADS - 1)]
+    race([*workers, disturb])
     one = now_of(store)
     assert lines.most <= limit
     assert one.balance == money + 5 - sum(spent)

@@ -1,0 +1,411 @@
+"""Accounts as calls and operators use them: reserved or denied with a reason, charged, mended, suspended, resumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from speechai.core.accounts import MAIN, Account, AccountStatus, Plan, SuspendedBy
+from speechai.core.decision import Denial, Denied
+from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, JobStatus, Pacing
+from speechai.errors import NotAllowed, NotFound, UsageError
+from speechai.operation import account_settings
+from speechai.operation import accounts as money
+from speechai.operation.alerts import open_alerts
+from speechai.operation.context import Context
+from speechai.store import accounts, attempts, ledger
+from speechai.store.connection import Store
+from tests.flow.mortal import Died, Fuse, die, mortal_store
+from tests.store.making import DAY, NOW, add_jobs, batch_document, make_attempt, make_context
+from tests.store.money import attempt, new_account, now_of, whole
+
+DOLLAR = 1_000_000
+CALL = 3 * DOLLAR // 2
+"""What a call reserves: ten minutes (CALL_MAX_DURATION_MINUTES) at US$ 0.15."""
+MIDNIGHT = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+"""The end of NOW's day in Santiago."""
+
+BATCH = Batch(
+    id="b",
+    account_id="acme",
+    name="list",
+    use_case="debt_collection",
+    pacing=Pacing.CONTINUOUS,
+    policy="default",
+    status=BatchStatus.RUNNING,
+    time_zone="America/Santiago",
+)
+
+
+@pytest.fixture
+def context(store: Store) -> Context:
+    return make_context(store)
+
+
+def take(context: Context, number: int = 1, batch: Batch = BATCH, now: datetime = NOW) -> Denied | None:
+    return money.reserve_for(context, "acme", attempt(number), batch, now)
+
+
+def ended(number: int = 1, **changes: Any) -> Attempt:
+    return make_attempt(**{"id": attempt(number), "account_id": "acme", "state": AttemptState.ENDED, **changes})
+
+
+def facts(**changes: Any) -> CallFacts:
+    return CallFacts(**{"call_id": "call_1", "status": "ended", "duration_ms": 60_000, **changes})
+
+
+def kinds(context: Context) -> list[tuple[str, str, int]]:
+    return [(alert.kind, alert.subject, alert.count) for alert in open_alerts(context)]
+
+
+def test_a_call_reserves_its_longest_duration_on_the_local_day_of_the_settings(context: Context, store: Store) -> None:
+    new_account(store, money=10 * DOLLAR)
+    assert take(context, 1, now=MIDNIGHT - timedelta(minutes=1)) is None
+    assert now_of(store).day_on == DAY
+    assert take(context, 2, now=MIDNIGHT) is None
+    assert now_of(store).day_on == DAY + timedelta(days=1)
+    assert now_of(store).reserved == 2 * CALL
+
+
+def test_an_account_that_is_not_there_is_a_refusal_and_main_is_made(context: Context, store: Store) -> None:
+    denied = take(context)
+    assert denied is not None
+    assert (denied.code, denied.next_at) == (Denial.ACCOUNT_UNKNOWN, None)
+    assert money.reserve_for(context, MAIN, attempt(1), replace(BATCH, account_id=MAIN), NOW) is None
+    assert now_of(store, MAIN).plan is Plan.UNLIMITED
+
+
+def test_without_credit_and_without_live_calls_the_account_is_suspended_and_somebody_told(
+    context: Context, store: Store
+) -> None:
+    new_account(store, money=CALL - 1)
+    for _ in range(3):
+        denied = take(context)
+        assert denied is not None
+        assert (denied.code, denied.next_at) == (Denial.NO_CREDIT, None)
+    one = now_of(store)
+    assert (one.status, one.suspended_by) == (AccountStatus.SUSPENDED, SuspendedBy.NO_CREDIT)
+    assert one.reason == "no credit: US$ 1.499999 left, a call needs US$ 1.50"
+    assert kinds(context) == [("no_credit", "acme", 1)]
+
+
+def test_credit_that_live_calls_hold_is_waited_for(context: Context, store: Store) -> None:
+    new_account(store, money=CALL * 2 - 1)
+    assert take(context, 1) is None
+    denied = take(context, 2)
+    assert denied is not None
+    assert denied.code is Denial.CREDIT_RESERVED
+    assert denied.next_at == NOW + timedelta(seconds=context.settings.capacity_retry_seconds)
+    assert now_of(store).status is AccountStatus.ACTIVE
+    money.settle_for(context, ended(1), facts(cost_micros=1), NOW)
+    assert take(context, 2) is None
+
+
+def test_a_batch_s_budget_is_kept_from_its_first_call_and_follows_the_batch(context: Context, store: Store) -> None:
+    new_account(store, money=100 * DOLLAR)
+    batch = replace(BATCH, budget_micros=2 * CALL)
+    assert [take(context, number, batch) for number in (1, 2)] == [None, None]
+    denied = take(context, 3, batch)
+    assert denied is not None
+    assert (denied.code, kinds(context)) == (Denial.BATCH_BUDGET, [])
+    for number in (1, 2):
+        money.settle_for(context, ended(number), facts(cost_micros=CALL), NOW)
+    denied = take(context, 3, batch)
+    assert denied is not None
+    assert (denied.code, denied.next_at) == (Denial.BATCH_BUDGET, MIDNIGHT)
+    assert kinds(context) == [("batch_budget", "b", 1)]
+    assert take(context, 3, replace(batch, budget_micros=3 * CALL)) is None
+    assert take(context, 4, replace(batch, budget_micros=None)) is None
+    whole(store)
+
+
+def test_a_budget_in_dollars_is_talking_time_of_a_minutes_plan(context: Context, store: Store) -> None:
+    new_account(store, money=6_000, plan=Plan.MINUTES)
+    batch = replace(BATCH, budget_micros=CALL)
+    assert take(context, 1, batch) is None
+    assert now_of(store).reserved == 600
+    assert take(context, 2, batch) is not None
+    money.settle_for(context, ended(1), facts(duration_ms=61_001, cost_micros=99), NOW)
+    one = now_of(store)
+    assert (one.balance, one.budgets["b"].free) == (6_000 - 62, 600 - 62)
+    whole(store)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "next_at"),
+    [
+        ({"day_budget": CALL - 1}, Denial.DAY_BUDGET, MIDNIGHT),
+        ({"calls_a_day": 0}, Denial.ACCOUNT_CALLS_A_DAY, MIDNIGHT),
+        ({"concurrency": 0}, Denial.ACCOUNT_LINES, NOW + timedelta(seconds=30)),
+        ({"suspended": True}, Denial.ACCOUNT_SUSPENDED, None),
+    ],
+)
+def test_a_refusal_names_its_limit_and_when_to_ask_again(
+    context: Context, store: Store, limits: dict[str, Any], code: Denial, next_at: datetime | None
+) -> None:
+    new_account(store, money=100 * DOLLAR, **limits)
+    denied = take(context)
+    assert denied is not None
+    assert (denied.code, denied.next_at) == (code, next_at)
+    assert now_of(store).reservations == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [
+        (facts(cost_micros=123_456), 123_456),
+        (facts(cost_micros=2 * CALL), 2 * CALL),
+        (facts(cost_micros=0), 0),
+        (facts(), 150_000),
+        (facts(duration_ms=None), 0),
+        (facts(status="not_connected", duration_ms=30_000), 0),
+        (facts(status="not_connected", cost_micros=7), 7),
+        (None, 0),
+    ],
+    ids=["by its cost", "above its reservation", "free", "by its duration", "nothing known", "not connected",
+         "not connected at a cost", "never heard of again"],
+)  # fmt: skip
+def test_a_call_is_charged_by_what_is_known_of_it(
+    context: Context, store: Store, said: CallFacts | None, cost: int
+) -> None:
+    new_account(store, money=2 * DOLLAR)
+    take(context)
+    for _ in range(2):
+        money.settle_for(context, ended(), said, NOW)
+    one = now_of(store)
+    assert (one.balance, one.reserved) == (2 * DOLLAR - cost, 0)
+    whole(store)
+
+
+def test_an_estimated_call_is_corrected_when_its_cost_comes_and_not_back(context: Context, store: Store) -> None:
+    new_account(store, money=10 * DOLLAR)
+    take(context)
+    money.settle_for(context, ended(), facts(), NOW)
+    entry = ledger.get_entry(store, "acme", ledger.settle_key(attempt(1)))
+    assert entry is not None
+    assert (entry.estimated, entry.note) == (True, "estimated by its duration: Retell told no cost")
+    for cost in (90_000, None, 90_000):
+        money.settle_for(context, ended(), facts(cost_micros=cost), NOW)
+    assert now_of(store).balance == 10 * DOLLAR - 90_000
+    assert sorted(one.kind for one in ledger.entries_of(store, "acme")) == ["correct", "settle", "top_up"]
+    whole(store)
+
+
+def test_a_call_whose_account_is_gone_is_told_and_stops_nothing(context: Context, store: Store) -> None:
+    money.settle_for(context, ended(), facts(cost_micros=5), NOW)
+    money.release_for(context, "acme", attempt(1))
+    assert store.ledger.count_documents({}) == 0
+
+
+def test_a_release_gives_everything_back_and_leaves_alone_what_was_not_taken(context: Context, store: Store) -> None:
+    new_account(store, money=10 * DOLLAR, concurrency=2, calls_a_day=5, day_budget=9 * DOLLAR)
+    before = now_of(store).on_day(DAY)
+    take(context)
+    for _ in range(2):
+        money.release_for(context, "acme", attempt(1))
+    after = now_of(store)
+    assert replace(after, revision=0) == replace(before, revision=0)
+
+
+def suspended(context: Context, store: Store) -> None:
+    """An account that found no credit, with two contacts that wait for it."""
+    new_account(store, money=100)
+    take(context)
+    store.batches.insert_one({**batch_document("b", account_id="acme"), "status": "running"})
+    for job_id in add_jobs(store, 2, account_id="acme"):
+        store.jobs.update_one({"_id": job_id}, {"$set": {"status": "suspended", "suspended_by": "account"}})
+
+
+def waiting(store: Store) -> int:
+    return store.jobs.count_documents({"status": JobStatus.PENDING})
+
+
+def test_a_top_up_resumes_the_account_and_its_contacts(context: Context, store: Store) -> None:
+    suspended(context, store)
+    moved = money.top_up(context, "acme", CALL, key="r", by="me")
+    assert (moved.is_new, moved.is_resumed, moved.jobs) == (True, True, 2)
+    assert moved.account.status is AccountStatus.ACTIVE
+    assert waiting(store) == 2
+    assert take(context) is None
+
+
+def test_a_top_up_that_pays_no_call_leaves_the_account_suspended(context: Context, store: Store) -> None:
+    suspended(context, store)
+    moved = money.top_up(context, "acme", 1, key="r", by="me")
+    assert (moved.is_new, moved.is_resumed, moved.account.status) == (True, False, AccountStatus.SUSPENDED)
+    assert waiting(store) == 0
+
+
+@pytest.mark.parametrize("by", ["retell", "operator"])
+def test_a_top_up_does_not_resume_what_retell_or_an_operator_stopped(context: Context, store: Store, by: str) -> None:
+    suspended(context, store)
+    assert money.suspend_account(context, "acme", reason="402", by=by)
+    assert not money.top_up(context, "acme", 9 * CALL, key="r", by="me").is_resumed
+    moved = money.resume_account(context, "acme", by="me", why="mended")
+    assert (moved.is_resumed, moved.jobs, moved.account.status) == (True, 2, AccountStatus.ACTIVE)
+    assert ("account_refused", "acme", 1) in kinds(context) or by == "operator"
+
+
+@pytest.mark.parametrize("nth", range(1, 6))
+@pytest.mark.parametrize("repaired_by", ["the same top-up again", "the sweep"])
+def test_a_top_up_that_dies_between_its_writes_is_completed_and_counts_once(
+    context: Context, store: Store, nth: int, repaired_by: str
+) -> None:
+    suspended(context, store)
+    fuse = Fuse()
+    mortal = replace(context, store=mortal_store(store, fuse))
+    fuse.arm(nth, die)
+    with pytest.raises(Died):
+        money.top_up(mortal, "acme", CALL, key="r", by="me")
+    paid = now_of(store).balance > 100
+    if repaired_by == "the sweep":
+        money.sweep_accounts(context, is_open=lambda _: False)
+        assert (now_of(store).status is AccountStatus.ACTIVE) is paid
+        assert ledger.get_entry(store, "acme", "topup:r") is not None or not paid
+    money.top_up(context, "acme", CALL, key="r", by="me")
+    assert (now_of(store).balance, now_of(store).status) == (100 + CALL, AccountStatus.ACTIVE)
+    document = store.accounts.find_one({"_id": "acme"})
+    assert document is not None
+    assert document["outbox"] == []
+    whole(store)
+
+
+def test_a_key_is_good_for_one_amount(context: Context, store: Store) -> None:
+    new_account(store)
+    money.top_up(context, "acme", 25 * DOLLAR, key="r", by="me")
+    assert not money.top_up(context, "acme", 25 * DOLLAR, key="r", by="me").is_new
+    with pytest.raises(NotAllowed, match=r"'r' was used on 2026-11-25 15:00 UTC for US\$ 25\.00"):
+        money.top_up(context, "acme", 26 * DOLLAR, key="r", by="me")
+    assert money.adjust(context, "acme", -5 * DOLLAR, key="r", by="me", why="a fee").is_new
+    assert now_of(store).balance == 20 * DOLLAR
+    whole(store)
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_a_top_up_of_nothing_is_refused(context: Context, store: Store, amount: int) -> None:
+    new_account(store)
+    with pytest.raises(UsageError, match="more than nothing"):
+        money.top_up(context, "acme", amount, key="r", by="me")
+
+
+@pytest.mark.parametrize(("amount", "why"), [(0, "a fee"), (5, " ")])
+def test_an_adjustment_needs_an_amount_and_a_reason(context: Context, store: Store, amount: int, why: str) -> None:
+    new_account(store)
+    with pytest.raises(UsageError, match="amount and a reason"):
+        money.adjust(context, "acme", amount, key="r", by="me", why=why)
+
+
+def test_an_unknown_account_is_named(context: Context) -> None:
+    for operation in (
+        lambda: money.top_up(context, "nobody", 1, key="r", by="me"),
+        lambda: money.suspend_account(context, "nobody", reason="x", by="operator"),
+        lambda: money.resume_account(context, "nobody", by="me", why="x"),
+    ):
+        with pytest.raises(NotFound, match="'nobody'"):
+            operation()
+
+
+LATE = NOW + timedelta(minutes=5)
+MUCH_LATER = NOW + money.LEAKED_AFTER + timedelta(seconds=1)
+RETELL = {"call_id": "c", "call_status": "ended", "duration_ms": 60_000, "call_cost": {"combined_cost": 12.5}}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "at", "balance", "live"),
+    [
+        (None, LATE, 10 * DOLLAR, 1),
+        (None, MUCH_LATER, 10 * DOLLAR, 0),
+        ({"state": AttemptState.REFUSED}, NOW + timedelta(minutes=1), 10 * DOLLAR, 1),
+        ({"state": AttemptState.REFUSED}, LATE, 10 * DOLLAR, 0),
+        ({"state": AttemptState.ABANDONED}, LATE, 10 * DOLLAR, 0),
+        ({"state": AttemptState.LIVE}, MUCH_LATER, 10 * DOLLAR, 1),
+        ({"state": AttemptState.FINISHED, "retell": RETELL}, LATE, 10 * DOLLAR - 125_000, 0),
+        ({"state": AttemptState.FINISHED}, LATE, 10 * DOLLAR, 0),
+    ],
+    ids=["being claimed", "never recorded", "just refused", "refused", "abandoned", "live", "finished", "unknown"],
+)
+def test_the_sweep_ends_a_reservation_that_nobody_will_end(
+    context: Context, store: Store, recorded: dict[str, Any] | None, at: datetime, balance: int, live: int
+) -> None:
+    new_account(store, money=10 * DOLLAR, calls_a_day=5)
+    take(context)
+    if recorded is not None:
+        attempts.record(store, ended(1))
+        changes = {**recorded, "state": recorded["state"].value}
+        store.attempts.update_one({"_id": attempt(1)}, {"$set": changes})
+
+    def is_open(attempt_id: str) -> bool:
+        found = attempts.get_attempt(store, attempt_id)
+        return found is not None and found.state.is_open
+
+    money.sweep_accounts(replace(context, clock=lambda: at), is_open)
+    one = now_of(store)
+    assert (one.balance, len(one.reservations)) == (balance, live)
+    is_counted = live == 1 or (recorded or {}).get("state") is AttemptState.FINISHED
+    assert one.calls_free == 5 - is_counted
+    whole(store)
+
+
+def test_the_forecast_is_made_of_what_calls_cost_in_the_last_day_else_the_last_week(
+    context: Context, store: Store
+) -> None:
+    new_account(store, money=10 * DOLLAR)
+    take(context)
+    money.settle_for(context, ended(), facts(cost_micros=DOLLAR), NOW)
+    today = money.outlook(context, now_of(store))
+    assert (today.a_day, today.hours_left) == (DOLLAR, 9 * 24)
+    later = money.outlook(replace(context, clock=lambda: NOW + timedelta(days=3)), now_of(store))
+    assert later.a_day == -(-DOLLAR // 7)
+    idle = money.outlook(replace(context, clock=lambda: NOW + timedelta(days=8)), now_of(store))
+    assert (idle.a_day, idle.hours_left) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"concurrency": -1}, "concurrency=-1 is no limit"),
+        ({"day_budget": 10**15}, "is no limit"),
+        ({"price_micros_per_minute": 100_000_001}, "between US"),
+        ({"from_numbers": ("56222222222",)}, "no caller number"),
+        ({"countries": ("Chile",)}, "no country"),
+        ({"policy": "of nobody"}, "no policy 'of nobody'"),
+        ({"policy": "cl-ley-21320", "policy_overrides": {"attempts_a_day": 9}}, "attempts_a_day from 3 to 9"),
+        ({}, "say what to change"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_nothing_of_it_is_kept(
+    context: Context, store: Store, changes: dict[str, Any], words: str
+) -> None:
+    new_account(store)
+    before = now_of(store)
+    with pytest.raises(UsageError, match=words):
+        account_settings.change_account(context, "acme", changes, by="me")
+    if changes:
+        with pytest.raises(UsageError, match=words):
+            account_settings.create_account(context, "other", Plan.CREDIT, changes)
+    assert now_of(store) == before
+    assert accounts.get_account(store, "other") is None
+
+
+def test_an_override_that_loosens_a_law_is_kept_with_its_reason(context: Context, store: Store) -> None:
+    changes: dict[str, Any] = {
+        "policy": "cl-ley-21320",
+        "policy_overrides": {"attempts_a_day": 9},
+        "override_because": "the debtors agreed in writing",
+    }
+    made = account_settings.create_account(context, "acme", Plan.CREDIT, changes)
+    assert made == Account(id="acme", name="acme", plan=Plan.CREDIT, **changes)
+
+
+@pytest.mark.parametrize("account_id", ["", "Acme", "a b", "a|b", "a.b", "$a", "-a", "a" * 41])
+def test_an_account_s_id_is_plain(context: Context, account_id: str) -> None:
+    with pytest.raises(UsageError, match="no account's id"):
+        account_settings.create_account(context, account_id, Plan.CREDIT, {})
+
+
+def test_the_settings_of_the_tests_reserve_what_they_say() -> None:
+    assert Settings().call_max_duration_minutes * 150_000 == CALL
