@@ -22,9 +22,9 @@ from speechai.core.calendar import local_instant, open_days
 from speechai.core.decision import Denial, Denied
 from speechai.core.model import Batch, Job, JobStatus, Person, Phone
 from speechai.core.rehearsal import DayCount, Lines, Rehearsal, Today
-from speechai.core.rulings import Listed, Rulings
+from speechai.core.rulings import Listed, PlannedCall, Rulings
 
-__all__ = ["Blocked", "Course", "Lines", "Plan", "PlanDay", "Today", "plan"]
+__all__ = ["SEED", "Blocked", "Course", "Lines", "Plan", "PlanDay", "PlannedCall", "Today", "plan"]
 
 SEED = 20261122
 """Chance of a plan that names none."""
@@ -66,7 +66,7 @@ class Course:
     """What happens to one person of the list."""
 
     job: Job
-    calls: tuple[datetime, ...]
+    calls: tuple[PlannedCall, ...]
     status: JobStatus
     """At the end of the plan."""
     reason: str | None

@@ -20,13 +20,13 @@ from itertools import accumulate, count
 from typing import NamedTuple
 
 from speechai.catalogue.odds import Odds
-from speechai.catalogue.outcomes import Outcome
+from speechai.catalogue.outcomes import Outcome, OutcomeRow
 from speechai.catalogue.policies import Policy
 from speechai.core.after_call import NextStep
 from speechai.core.callbacks import clamp_callback
 from speechai.core.decision import Denial, Denied
 from speechai.core.model import Batch, Job, JobStatus, Pacing, Person, Phone
-from speechai.core.rulings import Listed, Moments, Rulings, Tally
+from speechai.core.rulings import Listed, Moments, PlannedCall, Rulings, Tally
 from speechai.core.waves import choose_cohort, due_wave, next_day_wave
 
 
@@ -70,10 +70,10 @@ class Held:
     times: int = 0
 
 
-class _Call(NamedTuple):
+class _Live(NamedTuple):
     listed: Listed
-    drawn: int
-    """Which of the odds' chances it was."""
+    row: OutcomeRow
+    success: bool
     phone: int
     attempt_id: str
     on: date
@@ -106,9 +106,10 @@ class Rehearsal:
     _callbacks: Queue = field(default_factory=list)
     _waiting: Queue = field(default_factory=list)
     """For a wave."""
-    _live: list[tuple[datetime, int, _Call]] = field(default_factory=list)
+    _live: list[tuple[datetime, int, _Live]] = field(default_factory=list)
     """By the instant at which its end is seen."""
     _numbers: count[int] = field(default_factory=count)
+    _now: datetime = field(init=False)
     _next_look: datetime = field(init=False)
     _next_start: datetime = field(init=False)
     _waved_at: datetime | None = None
@@ -119,7 +120,7 @@ class Rehearsal:
     _line_times: list[timedelta] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._next_look = self._next_start = self.begins_at
+        self._now = self._next_look = self._next_start = self.begins_at
         self._cohort = (self.begins_at.astimezone(self.batch.zone).date(), set(self.today.cohort))
         self._moments = self.rulings.moments_of(self.batch.site)
         self._marks = list(accumulate(chance.weight for chance in self.odds.chances))
@@ -143,7 +144,7 @@ class Rehearsal:
         elif job.status is JobStatus.IN_PROGRESS:
             # Its attempt is counted already, its end is not.
             on = self.begins_at.astimezone(self.batch.zone).date()
-            self._hold_line(listed, max(listed.last_phone, 0), "", self.begins_at, on)
+            self._begin_call(listed, max(listed.last_phone, 0), "", self.begins_at, on)
 
     def _phone(self, number: str, known: Mapping[str, Phone]) -> Tally:
         tally = self._phones[number] = Tally(known.get(number) or Phone(id=number))
@@ -159,6 +160,7 @@ class Rehearsal:
     def run(self) -> None:
         """Everything until the end; calls that have begun by then are followed to theirs."""
         while (event := self._next_event()) is not None and event < self.ends_at:
+            self._now = event
             if event == self._next_wave():
                 self._open_wave(event)
             else:
@@ -179,7 +181,7 @@ class Rehearsal:
         heads = [queue[0][0] for queue in (self._callbacks, self._due) if queue]
         if not heads:
             return None
-        at = min(heads)
+        at = max(min(heads), self._now)
         if len(self._live) >= self.lines.concurrency:
             at = max(at, self._live[0][0])
         if at <= self._next_look:
@@ -243,23 +245,29 @@ class Rehearsal:
         on, attempt_id = listed.moments.at(at)[1], str(next(self._numbers))
         listed.person.take_turn(attempt_id, at, on)
         listed.phones[answer].take_turn(attempt_id, at, on)
-        self._count_call(listed, at)
-        self._hold_line(listed, answer, attempt_id, at, on)
+        ends_as, success = self._begin_call(listed, answer, attempt_id, at, on)
+        self._count_call(listed, PlannedCall(at, listed.numbers[answer], ends_as.reason, success))
 
-    def _count_call(self, listed: Listed, at: datetime) -> None:
-        day, counts = self._day_of(at)
+    def _count_call(self, listed: Listed, call: PlannedCall) -> None:
+        day, counts = self._day_of(call.at)
         counts.attempts += 1
         if listed.called_on != day:
             counts.people += 1
             counts.new_people += not listed.calls
             listed.called_on = day
-        listed.calls.append(at)
+        listed.calls.append(call)
 
-    def _hold_line(self, listed: Listed, phone: int, attempt_id: str, at: datetime, on: date) -> None:
+    def _begin_call(
+        self, listed: Listed, phone: int, attempt_id: str, at: datetime, on: date
+    ) -> tuple[OutcomeRow, bool]:
+        """Draws how the call will end, and holds a line until then."""
         drawn = min(bisect_right(self._marks, self.chance.random() * self._marks[-1]), len(self._marks) - 1)
+        chance = self.odds.chances[drawn]
+        success = bool(chance.success_permille) and self.chance.random() * 1_000 < chance.success_permille
         listed.status, listed.last_phone, listed.next_at = JobStatus.IN_PROGRESS, phone, None
-        call = _Call(listed, drawn, phone, attempt_id, on)
-        heapq.heappush(self._live, (at + self._line_times[drawn], next(self._numbers), call))
+        live = _Live(listed, chance.row, success, phone, attempt_id, on)
+        heapq.heappush(self._live, (at + self._line_times[drawn], next(self._numbers), live))
+        return chance.row, success
 
     def _put_back(self, listed: Listed, denied: Denied, at: datetime) -> None:
         """As `operation.calling`: who may never be called has failed; in a wave batch a wait ends with a wave, but for
@@ -280,9 +288,8 @@ class Rehearsal:
     def _end_call(self) -> None:
         """As `operation.finishing`: the first call to end is judged, counted, and becomes its contact's next step."""
         at, _, call = heapq.heappop(self._live)
-        listed, chance = call.listed, self.odds.chances[call.drawn]
-        row = chance.row
-        success = bool(chance.success_permille) and self.chance.random() * 1_000 < chance.success_permille
+        self._now = at
+        listed, row, success = call.listed, call.row, call.success
         callback_at = None
         if row.outcome is Outcome.CALLBACK and not success:
             callback_at = clamp_callback(self.policy, listed.job.site, at + self.odds.callback_after, at)

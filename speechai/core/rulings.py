@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
 from speechai.catalogue.outcomes import OutcomeRow
@@ -116,6 +117,15 @@ class Moments:
         return place, self._days[place]
 
 
+class PlannedCall(NamedTuple):
+    """One simulated call: when it begins (aware UTC), to which number, how it ends (a row of the outcome table)."""
+
+    at: datetime
+    number: str
+    reason: str
+    success: bool
+
+
 class Listed:
     """One contact of the list as the plan goes on; `job` stays as it was when the plan began."""
 
@@ -131,7 +141,7 @@ class Listed:
         self.attempts, self.callback_at = job.attempts, job.callback_at
         self.bad = tuple(n for n, number in enumerate(self.numbers) if number in job.bad_phones)
         self.last_phone = self.numbers.index(job.last_phone_tried) if job.last_phone_tried in self.numbers else -1
-        self.calls: list[datetime] = []
+        self.calls: list[PlannedCall] = []
         self.called_on: date | None = None
         self.denials: tuple[Denial, ...] = ()
         self.denied: Denied | None = None
