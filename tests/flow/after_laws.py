@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from .contact_laws import Dialled, Span, broken_caps, covering, dialled, suspensions, was_running
 from .doors import why_closed
@@ -77,7 +78,8 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
     for one in calls:
         by_job[job_of(one.call)].append(one)
         by_person[one.job["person_id"]].append(one)
-    suspended = suspensions(evidence)
+    suspended, zone = suspensions(evidence), ZoneInfo(limits.zone)
+    full_days = _full_days(evidence, calls, zone)
     for wish in wishes(evidence):
         mine = by_job[wish.job_id]
         place = next(n for n, one in enumerate(mine) if one.call["call_id"] == wish.call_id)
@@ -88,9 +90,15 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
         if kept_at is not None and kept_at < wish.at:
             yield f"job {wish.job_id} was called at {kept_at}, the callback was asked for {wish.at}"
             continue
-        others = by_person[asking.job["person_id"]]
-        stopped = suspended[asking.batch.get("account_id")]
-        free = _free_minutes(asking, others, stopped, max(wish.at, wish.said_at), kept_at or evidence.now)
+        account_id = asking.batch.get("account_id")
+        situation = _Situation(
+            asking=asking,
+            others=[one for one in by_person[asking.job["person_id"]] if rang(one.call)],
+            suspended=suspended[account_id],
+            full_days=full_days[account_id],
+            zone=zone,
+        )
+        free = _free_minutes(situation, wish.at, kept_at or evidence.now)
         if free > limits.callback_minutes:
             state = f"called at {kept_at}" if kept_at else f"{asking.job['status']} ({asking.job.get('reason')})"
             yield f"job {wish.job_id} asked for a callback at {wish.at}, {free} allowed minutes later it is {state}"
@@ -104,18 +112,40 @@ def _is_gone(evidence: Evidence, asking: Dialled) -> bool:
     return job["person_id"] in unwanted or not left or asking.batch["status"] == "cancelled"
 
 
-def _free_minutes(asking: Dialled, others: list[Dialled], stopped: list[Span], since: datetime, until: datetime) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Situation:
+    """What may keep somebody waiting who asked for a callback in the call `asking`; `others` are all calls to them."""
+
+    asking: Dialled
+    others: list[Dialled]
+    suspended: list[Span]
+    full_days: Mapping[date, datetime]
+    zone: ZoneInfo
+
+    def allows(self, at: datetime) -> bool:
+        rules, full_at = self.asking.rules, self.full_days.get(at.astimezone(self.zone).date())
+        if why_closed(rules.door, self.asking.job, at) or not was_running(self.asking.batch, at):
+            return False
+        if covering(self.suspended, at) or (full_at is not None and full_at <= at):
+            return False
+        before = [one.made() for one in self.others if one.at < at]
+        return not any(broken_caps(self.asking, before, at))
+
+
+def _free_minutes(situation: _Situation, since: datetime, until: datetime) -> int:
     """How long from `since` to `until` nothing forbade the callback."""
-    passed, at = 0, since
-    while at < until:
-        if _allows(asking, others, stopped, at):
-            passed += int(STEP.total_seconds()) // 60
-        at += STEP
-    return passed
+    instants = range(max(0, int((until - since) / STEP)))
+    return sum(situation.allows(since + n * STEP) for n in instants) * int(STEP / timedelta(minutes=1))
 
 
-def _allows(asking: Dialled, others: list[Dialled], stopped: list[Span], at: datetime) -> bool:
-    if why_closed(asking.rules.door, asking.job, at) or not was_running(asking.batch, at) or covering(stopped, at):
-        return False
-    before = [one.made() for one in others if rang(one.call) and one.at < at]
-    return not any(broken_caps(asking, before, at))
+def _full_days(evidence: Evidence, calls: list[Dialled], zone: ZoneInfo) -> dict[object, dict[date, datetime]]:
+    """Of each account the days on which its calls were used up, and since when."""
+    most = {account["_id"]: account["calls_a_day"] for account in evidence.accounts}
+    made: Counter[tuple[object, date]] = Counter()
+    full: dict[object, dict[date, datetime]] = defaultdict(dict)
+    for one in calls:
+        account_id, day = one.batch.get("account_id"), one.at.astimezone(zone).date()
+        made[account_id, day] += 1
+        if made[account_id, day] == most.get(str(account_id)):
+            full[account_id][day] = one.at
+    return full

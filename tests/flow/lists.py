@@ -11,12 +11,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debtor:
-    """One row. `phones` are E.164 mobiles; `city` decides the zone where it is not in that of Santiago."""
+    """One row. `phones` are E.164 mobiles; `city` decides the zone where it is not in that of Santiago.
+
+    `days_overdue` None leaves the type of arrears open.
+    """
 
     rut: str
     name: str
     phones: tuple[str, ...]
     city: str = "Santiago"
+    days_overdue: int | None = None
 
 
 def debtor(number: int, *, phones: int = 1, city: str = "Santiago") -> Debtor:
@@ -29,10 +33,11 @@ def write_list(path: Path, debtors: Sequence[Debtor]) -> Path:
     """A CSV as a collection system exports it."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, delimiter=";")
-        rows.writerow(["RUT", "NOMBRE", "TELEFONO", "TELEFONO 2", "MONTO", "CIUDAD"])
+        rows.writerow(["RUT", "NOMBRE", "TELEFONO", "TELEFONO 2", "MONTO", "CIUDAD", "DIAS MORA"])
         for one in debtors:
             second = one.phones[1] if len(one.phones) > 1 else ""
-            rows.writerow([one.rut, one.name, one.phones[0], second, 100_000, one.city])
+            overdue = "" if one.days_overdue is None else one.days_overdue
+            rows.writerow([one.rut, one.name, one.phones[0], second, 100_000, one.city, overdue])
     return path
 
 

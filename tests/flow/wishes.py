@@ -56,8 +56,9 @@ def wishes(evidence: Evidence) -> list[Wish]:
         ended_at = end_of(call)
         if said is not None and ended_at is not None and talked(call):
             at = _understood(said, ended_at.astimezone(ZoneInfo(job["time_zone"])))
-            wish = Wish(call_id=call["call_id"], job_id=job["_id"], said_at=ended_at, at=at.astimezone(UTC))
-            found.append(wish)
+            if at > ended_at:  # what is over when it is said cannot be kept
+                wish = Wish(call_id=call["call_id"], job_id=job["_id"], said_at=ended_at, at=at.astimezone(UTC))
+                found.append(wish)
     return found
 
 
