@@ -7,6 +7,7 @@ between holds. A call that is live goes on; a contact that waits ends with the r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,8 @@ from speechai.store.do_not_call import do_not_call_list, lift_do_not_call, mark_
 log = structlog.get_logger(__name__)
 
 Meant = Literal["phone", "id"]
-_CHUNK = 1000
+_CHECK_DIGIT = re.compile(r"\d-[\dkK]$")
+_CHUNK = 200
 """Rows of a file that are written together."""
 _ALLOWED = ("CL", "AR")
 """Countries whose numbers are read; the same as for lists of contacts."""
@@ -64,18 +66,23 @@ class Listed:
 def subject_of(text: str, *, country: str, meant: Meant | None = None) -> Subject:
     """Whom the operator means by one word: a phone or a national id of `country`.
 
-    Raises UsageError where it is neither, or can be both and `meant` does not say which.
+    A dash before the last sign makes it an id: one with a wrong check digit must not become somebody's phone. Raises
+    UsageError where it is neither, several, or can be both and `meant` does not say which.
     """
+    if meant is None and _CHECK_DIGIT.search(text.strip()):
+        meant = "id"
     subjects, reasons = read_subjects(text, country=country, allowed=_ALLOWED)
     if meant is not None:
         subjects = [one for one in subjects if (one.number is not None) is (meant == "phone")]
     if len(subjects) == 1:
         return subjects[0]
     shown = mask_phone(text)
-    if len(subjects) > 1:
+    if sum(one.number is not None for one in subjects) > 1:
+        raise UsageError(f"{shown} names several: give one at a time")
+    if subjects:
         raise UsageError(f"{shown} can be a phone and a national id of {country}: say which (--phone, --id)")
     why = " ".join(dict.fromkeys(explain(reason, shown)[1] for reason in reasons))
-    raise UsageError(f"{shown} is no phone and no national id of {country}. {why}".rstrip())
+    raise UsageError(f"{shown or 'an empty text'} is no phone and no national id of {country}. {why}".rstrip())
 
 
 def add(context: Context, subjects: Sequence[Subject], *, why: str, by: str) -> Changed:

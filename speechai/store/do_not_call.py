@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from speechai.store.connection import Document, Documents, Store
 
-_CHUNK = 500
+_CHUNK = 200
 """Marks that are looked up and made together."""
 _DUPLICATE_KEY = 11000
 
