@@ -272,6 +272,23 @@ def test_the_stricter_of_two_has_waves_of_both_or_else_of_one(a: Policy, b: Poli
     assert set(found) == common if common else found in (a.waves, b.waves)
 
 
+def test_hours_of_two_policies_that_only_touch_leave_the_day_closed() -> None:
+    morning = resolve_policy("default", {"hours": {"mon": "08:00-12:00"}}, None)
+    afternoon = resolve_policy("default", {"hours": {"mon": "12:00-20:00"}}, None)
+    assert sorted(stricter(morning, afternoon).hours) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("wave", "is_within"), [("08:29", False), ("08:30", True), ("09:29", True), ("09:30", False)])
+def test_one_wave_at_least_falls_within_the_hours_by_the_minute(wave: str, is_within: bool) -> None:
+    days = ("mon", "tue", "wed", "thu", "fri", "sat")
+    overrides = {"hours": dict.fromkeys(days, "08:30-09:30"), "waves": [wave]}
+    if is_within:
+        assert resolve_policy("default", overrides, None).waves == (time.fromisoformat(wave),)
+        return
+    with pytest.raises(UsageError, match="wave within"):
+        resolve_policy("default", overrides, None)
+
+
 def test_both_policies_are_named_in_what_is_kept_of_them() -> None:
     both = stricter(get_policy("pe-29571"), resolve_policy("br", {"attempts_a_day": 1}, None))
     assert both.name == "br+pe-29571"
