@@ -56,11 +56,12 @@ def may_call(
         return ended
     if not job.phones:
         return Denied(code=Denial.NO_PHONE_LEFT, facts={"numbers": len(job.all_phones)})
-    numbers = [number for number in _in_order(policy, job) if not _phone(phones, number).do_not_call]
-    if not numbers:
+    lines = [(number, phones.get(number)) for number in _in_order(policy, job)]
+    lines = [(number, phone) for number, phone in lines if phone is None or not phone.do_not_call]
+    if not lines:
         return _nobody_wants_it(job)
     try:
-        return _at_the_place(policy, job, person, [_phone(phones, number) for number in numbers], job.site, now)
+        return _at_the_place(policy, job, person, lines, job.site, now)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         why = f"the hours in zone {job.time_zone!r}, country {job.country!r}: {error}"
         return Denied(code=Denial.UNCLEAR, facts={"why": why})
@@ -81,8 +82,9 @@ def is_callback(job: Job, now: datetime) -> bool:
 
 
 def _at_the_place(
-    policy: Policy, job: Job, person: Person, phones: list[Phone], site: Site, now: datetime
+    policy: Policy, job: Job, person: Person, lines: list[tuple[str, Phone | None]], site: Site, now: datetime
 ) -> Allowed | Denied:
+    """`lines` are the numbers that may be dialled at all, in order, each with its counters."""
     ended = person_end(policy, person, now.astimezone(site.zone).date()) or _attempts_used(policy, job, site, now)
     if ended is not None:
         return ended
@@ -94,10 +96,10 @@ def _at_the_place(
         ask = partial(person_caps, policy, person, site=site, callback=True)
         return _or_at_the_callback(policy, job, site, denied, now, ask)
     capped = []
-    for phone in phones:
-        denied = phone_denial(policy, phone, site=site, now=now, callback=callback)
-        if denied is None:
-            return Allowed(phone.id)
+    for number, phone in lines:
+        denied = None if phone is None else phone_denial(policy, phone, site=site, now=now, callback=callback)
+        if phone is None or denied is None:
+            return Allowed(number)
         ask = partial(phone_denial, policy, phone, site=site, callback=True)
         capped.append(_or_at_the_callback(policy, job, site, denied, now, ask))
     return _soonest(capped)
@@ -167,7 +169,3 @@ def _in_order(policy: Policy | None, job: Job) -> tuple[str, ...]:
     in_turn = policy is None or policy.phone_order is PhoneOrder.IN_TURN
     first = numbers.index(job.last_phone_tried) + 1 if in_turn and job.last_phone_tried in numbers else 0
     return tuple(number for number in (*numbers[first:], *numbers[:first]) if number not in job.bad_phones)
-
-
-def _phone(phones: Mapping[str, Phone], number: str) -> Phone:
-    return phones.get(number) or Phone(id=number)
