@@ -28,9 +28,7 @@ _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 def create_account(context: Context, account_id: str, plan: Plan, changes: Mapping[str, Any]) -> Account:
     """A new account without money. Raises UsageError for a wrong setting, NotAllowed where the id is taken."""
     if not _ID.fullmatch(account_id):
-        raise UsageError(
-            f"{account_id!r} is no account's id: up to 40 of a-z, 0-9, - and _, a letter or digit first"
-        )
+        raise UsageError(f"{account_id!r} is no account's id: up to 40 of a-z, 0-9, - and _, a letter or digit first")
     account = Account(**{"id": account_id, "name": account_id, "plan": plan, **changes})
     _check(context, account)
     accounts.create_account(context.store, account, now=context.clock())
