@@ -203,6 +203,8 @@ def mask(name: str, value: Any) -> Any:
     if name in ADDRESSES:
         # Up to the last @: a password may hold one, and a wrong address may lack the scheme.
         return re.sub(r"^([a-z+]*://)?.*@", r"\1***@", str(value))
+    if name == "follow_up_url":
+        return re.sub(r"^(https?://)(?:[^/@]*@)?([^/?#]*).*$", r"\1\2/***", str(value))  # a path may be a token
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value

@@ -17,7 +17,20 @@ from typing import NoReturn
 import click
 
 from speechai import __version__
-from speechai.cli import batches, checking, demonstration, enqueueing, jobs, reporting, running
+from speechai.cli import (
+    accounts,
+    alerts,
+    batches,
+    checking,
+    demonstration,
+    enqueueing,
+    jobs,
+    numbers,
+    planning,
+    reporting,
+    running,
+    why,
+)
 from speechai.errors import SpeechAIError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -35,7 +48,11 @@ def speechai() -> None:
     """
 
 
-for _module in (enqueueing, batches, jobs, reporting, checking, running, demonstration):
+_MODULES = (
+    enqueueing, planning, batches, jobs, why, accounts, numbers, alerts, reporting, checking, running, demonstration,
+)  # fmt: skip
+
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         speechai.add_command(_command)
 

@@ -6,8 +6,10 @@ when a call is finished, when Retell refused it, and when its end was never told
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcomes, outcome_of
 from speechai.catalogue.policies import Policy
@@ -47,8 +49,12 @@ class NextStep:
     do_not_call: bool = False
 
 
-def judge(facts: CallFacts | None, use_case: UseCase, *, asked_for_later: bool = False) -> tuple[OutcomeRow, bool]:
+def judge(
+    facts: CallFacts | None, use_case: UseCase, values: Mapping[str, Any], *, asked_for_later: bool = False
+) -> tuple[OutcomeRow, bool]:
     """The outcome of a call, and whether it was a success. None stands for a call whose end was never told.
+
+    `values` are the agent's fields as they were read (`read_captured`): a field that says "no" is no success.
 
     With `asked_for_later` (the person wants to be called again) Retell's own judgement is not enough: a polite call
     that put everything off is no success, one with a promise in it is.
@@ -60,7 +66,7 @@ def judge(facts: CallFacts | None, use_case: UseCase, *, asked_for_later: bool =
     # being called again (retell-api 4.4).
     may_succeed = row.retry is Retry.SUCCESS or (row.reason == "unknown" and facts.status == "ended")
     successful = None if asked_for_later or row.outcome is Outcome.CALLBACK else facts.successful
-    return row, may_succeed and use_case.is_success(successful=successful, captured=facts.captured)
+    return row, may_succeed and use_case.is_success(successful=successful, captured=values)
 
 
 def after_call(

@@ -20,7 +20,7 @@ from speechai.core.after_call import after_call, retry_at
 from speechai.core.decision import Denial, Denied
 from speechai.core.may_call import may_call
 from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus, Pacing
-from speechai.core.negotiation import Offer, offer_for
+from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
 from speechai.operation.context import Context, policy_for
@@ -70,20 +70,34 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     wanted = Wanted(
         attempt_id=attempt_id, job=job, batch=batch, account=account, policy=policy, person=person, phones=phones
     )
-    allowed = may_call(policy, batch=batch.status, job=job, person=person, phones=phones, now=now)
-    decision: Taken | Denied
-    decision = allowed if isinstance(allowed, Denied) else take(context, wanted, allowed.phone, now)
+    decision = _decide(context, wanted, now)
     if isinstance(decision, Denied):
         _put_back(context, wanted, decision, now)
         return []
     return _dial(context, wanted, decision)
 
 
+def _decide(context: Context, wanted: Wanted, now: datetime) -> Taken | Denied:
+    """Takes the next phone that the rules allow and that some caller number may dial."""
+    job, no_caller = wanted.job, None
+    while True:
+        allowed = may_call(
+            wanted.policy, batch=wanted.batch.status, job=job, person=wanted.person, phones=wanted.phones, now=now
+        )
+        if isinstance(allowed, Denied):
+            return no_caller or allowed
+        taken = take(context, wanted, allowed.phone, now)
+        if isinstance(taken, Taken) or taken.code is not Denial.NO_CALLER_NUMBER:
+            return taken
+        # Another phone of the same person may be in a country that may be called.
+        no_caller, job = taken, replace(job, bad_phones=(*job.bad_phones, allowed.phone))
+
+
 def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
     store, settings, job = context.store, context.settings, wanted.job
     now = context.clock()
     offer = _offer(wanted, now)
-    variant = variant_of(wanted.batch.variants, job.person_id, job.batch_id)
+    variant = variant_of(wanted.batch.variants, job.person_id, job.account_id)  # the same arm in every list
     agents = (variant.agent_id if variant else None, offer.agent_id if offer else None, settings.retell_agent_id)
     attempt = Attempt(
         id=wanted.attempt_id,
@@ -111,7 +125,9 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
         give_back(context, job, attempt.id, taken.phone)
         return []
     try:
-        facts = context.retell.create_call(_request(context, job, attempt, offer))
+        facts = context.retell.create_call(
+            _request(context, job, attempt, offer, is_negotiated=wanted.batch.negotiation is not None)
+        )
     except RetellUnknown as error:
         return _doubt(context, attempt, str(error))
     except (RetellRefused, RetellLater) as error:
@@ -225,7 +241,7 @@ def _document(denied: Denied, now: datetime) -> dict[str, Any]:
     return {"code": denied.code.value, "facts": dict(denied.facts), "next_at": denied.next_at, "at": now}
 
 
-def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None) -> CallRequest:
+def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None, *, is_negotiated: bool) -> CallRequest:
     return CallRequest(
         attempt_id=attempt.id,
         from_number=attempt.from_number,
@@ -234,7 +250,8 @@ def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None) 
         variables={
             "nombre": job.nombre,
             **job.variables,
-            **(offer.variables() if offer else {}),
+            # Also where there is no offer, and then empty: a name without a value would be read aloud by the agent.
+            **(offer_variables(offer) if is_negotiated else {}),
             **({"variante": attempt.variant} if attempt.variant else {}),
         },
         metadata={"job_id": job.id, "batch_id": job.batch_id, "account_id": job.account_id},

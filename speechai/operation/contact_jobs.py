@@ -73,6 +73,10 @@ def _variables(use_case: UseCase, contact: Contact) -> dict[str, str]:
         "titles": contact.titles,
         "due_on": contact.due_on,
         "days_overdue": contact.days_overdue,
+        "email": contact.email,
+        "address": contact.address,
+        "city": contact.city,
+        "region": contact.region,
     }
     return {**contact.variables, **variables_of(use_case, facts)}
 

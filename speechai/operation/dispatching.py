@@ -32,14 +32,13 @@ def dispatch_due(context: Context) -> Nudges:
         return []
     active = {account.id: account for account in accounts.list_accounts(store) if account.is_active}
     running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch, active)]
-    # With every line busy there is room for one at a time: were the oldest list first at each look, it would get all.
-    random.shuffle(running)
+    # With every line busy there is room for one at a time: were the turns begun anew at each look, one list got all.
     due = {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running}
     asked = _callbacks(context, {batch.id for batch in running}, room)
     until = now + timedelta(seconds=settings.lease_seconds)
     return [
         PlaceCall(job_id, ticket + 1)
-        for job_id, ticket in islice(_each_once(chain(asked, in_turn(running, due))), room)
+        for job_id, ticket in islice(_each_once(chain(asked, in_turn(running, due, offset=random.getrandbits(32)))), room)
         if jobs.issue_ticket(store, job_id, ticket, until=until)
     ]
 

@@ -17,6 +17,7 @@ from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.after_call import NextStep, after_call, judge
 from speechai.core.callbacks import callback_of, clamp_callback
+from speechai.core.captured import read_captured
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
 from speechai.errors import UsageError
 from speechai.operation import accounts as money
@@ -65,7 +66,14 @@ def _judged(context: Context, attempt: Attempt, job: Job, batch: Batch) -> Ended
     if facts is not None:
         said_at = facts.ended_at or attempt.ended_at or context.clock()
         wish = callback_of(facts.reason, facts.captured, said_at=said_at, zone=ZoneInfo(attempt.time_zone))
-    row, success = judge(facts, use_case, asked_for_later=wish is not None)
+    captured = read_captured(
+        use_case,
+        facts.captured if facts else {},
+        today=attempt.local_on,
+        zone=ZoneInfo(attempt.time_zone),
+        country=job.country,
+    )
+    row, success = judge(facts, use_case, captured.values, asked_for_later=wish is not None)
     policy: Policy | str
     try:
         policy = policy_for(context, batch, accounts.get_account(context.store, batch.account_id))
@@ -81,6 +89,7 @@ def _judged(context: Context, attempt: Attempt, job: Job, batch: Batch) -> Ended
         row=row,
         success=success,
         wish=wish,
+        captured=captured,
     )
 
 

@@ -16,7 +16,7 @@ from speechai.catalogue.outcomes import Outcome, OutcomeRow
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import UseCase
 from speechai.core.callbacks import CallbackWish
-from speechai.core.captured import Captured, read_captured
+from speechai.core.captured import Captured
 from speechai.core.model import Attempt, Batch, CallFacts, Job
 from speechai.core.negotiation import Offer, check_promise
 from speechai.retell.costs import product_costs
@@ -39,6 +39,8 @@ class Ended:
     row: OutcomeRow
     success: bool
     wish: CallbackWish | None
+    captured: Captured
+    """The agent's fields, read by the use case's types on the local day of the call."""
 
     @property
     def talked(self) -> bool:
@@ -51,7 +53,7 @@ def attempt_result(ended: Ended) -> dict[str, Any]:
     """What is written to the attempt. Instants are local only in `local_hour`; money is in USD micros."""
     attempt, facts, row = ended.attempt, ended.facts, ended.row
     started_at = (facts.started_at if facts else None) or attempt.placing_at
-    captured = captured_of(ended)
+    captured = ended.captured
     return {
         "outcome": row.outcome,
         "reason": facts.reason if facts else None,
@@ -76,7 +78,7 @@ def job_result(ended: Ended) -> dict[str, Any]:
     facts = ended.facts
     raw: Mapping[str, Any] = facts.raw if facts else {}
     seconds = facts.duration_ms // 1000 if facts and facts.duration_ms is not None else None
-    promise = _promise(ended, captured_of(ended))
+    promise = _promise(ended, ended.captured)
     return {
         "call_result": {"success": ended.success, "summary": {name: raw.get(name) for name in _SUMMARY}},
         "call_id": ended.attempt.call_id,
@@ -84,17 +86,6 @@ def job_result(ended: Ended) -> dict[str, Any]:
         **({"promise": promise} if promise else {}),
         **_as_written(ended),
     }
-
-
-def captured_of(ended: Ended) -> Captured:
-    """The agent's fields, read by the use case's types on the local day of the call."""
-    return read_captured(
-        ended.use_case,
-        ended.facts.captured if ended.facts else {},
-        today=ended.attempt.local_on,
-        zone=ZoneInfo(ended.attempt.time_zone),
-        country=ended.job.country,
-    )
 
 
 def _as_written(ended: Ended) -> dict[str, Any]:

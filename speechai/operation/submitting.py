@@ -74,6 +74,7 @@ def submit(context: Context, path: Path, order: Order) -> Submitted:
     account = account_of(context, order.account_id)
     policy = policy_of(context.settings, order, account)
     negotiation = negotiation_of(order)
+    check_variants(order.variants)
     size = path.stat().st_size
     now, sha256 = context.clock(), file_sha256(path)
     unique = f"{order.account_id}|{sha256}" + (f"|{uuid4().hex}" if order.again else "")

@@ -14,6 +14,8 @@ from .evidence import Document, Evidence, attempt_of, local_time, rang
 from .rules import Limits
 
 REMEMBERED = timedelta(days=30)
+STALL = timedelta(minutes=2)
+"""The most by which a worker that is held up between its turn and its request counts an attempt too early."""
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +71,7 @@ def _record_agrees(name: str, document: Document, calls: list[Dialled], doubtful
         made, on = tries.get(attempt_id), local_time(one.call, one.job).date()
         if made is None and one.at > since:
             yield f"{name} does not count the call of attempt {attempt_id} on {on}"
-        elif made is not None and (made["on"] != on.isoformat() or not -PACE < one.at - made["at"] < PACE):
+        elif made is not None and (made["on"] != on.isoformat() or not -PACE < one.at - made["at"] < STALL):
             yield f"{name} counts attempt {attempt_id} at {made['at']} on {made['on']}, it was made at {one.at}"
     if unknown := tries.keys() - by_attempt.keys() - doubtful:
         yield f"{name} counts attempts {sorted(unknown)} that were not made"

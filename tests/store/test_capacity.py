@@ -14,9 +14,11 @@ from speechai.store import capacity
 from speechai.store.connection import Store
 from tests.store.making import NOW, THREADS, race
 
+HELD = capacity.HeldSlot(attempt_id="a", job_id="job of a", phone="phone of a")
+
 
 def take(store: Store, attempt_id: str, limit: int) -> bool:
-    return capacity.take_slot(store, attempt_id, f"job of {attempt_id}", limit)
+    return capacity.take_slot(store, attempt_id, f"job of {attempt_id}", limit, phone=f"phone of {attempt_id}")
 
 
 def test_of_many_who_want_a_slot_no_more_than_the_limit_get_one(store: Store) -> None:
@@ -24,7 +26,7 @@ def test_of_many_who_want_a_slot_no_more_than_the_limit_get_one(store: Store) ->
     taken = race([partial(take, store, f"a{n}", 5) for n in range(THREADS)])
     assert taken.count(True) == 5
     assert capacity.free_slots(store, 5) == 0
-    assert {attempt for attempt, _ in capacity.held_slots(store)} == {f"a{n}" for n, got in enumerate(taken) if got}
+    assert {held.attempt_id for held in capacity.held_slots(store)} == {f"a{n}" for n, got in enumerate(taken) if got}
 
 
 def test_slots_taken_and_released_by_many_never_pass_the_limit_and_never_leak(store: Store) -> None:
@@ -55,7 +57,7 @@ def test_a_slot_is_released_once_and_only_by_its_attempt(store: Store) -> None:
     capacity.ensure_slots(store, 2)
     assert take(store, "a", 2)
     assert not capacity.release_slot(store, "other")
-    assert capacity.held_slots(store) == [("a", "job of a")]
+    assert capacity.held_slots(store) == [HELD]
     assert race([partial(capacity.release_slot, store, "a")] * 4).count(True) == 1
     assert capacity.held_slots(store) == []
 
@@ -77,7 +79,7 @@ def test_making_slots_is_repeatable_mends_missing_ones_and_leaves_held_ones(stor
     store.slots.delete_one({"attempt_id": None})
     capacity.ensure_slots(store, 4)
     assert store.slots.count_documents({}) == 4
-    assert capacity.held_slots(store) == [("a", "job of a")]
+    assert capacity.held_slots(store) == [HELD]
     capacity.ensure_slots(store, 6)
     assert capacity.free_slots(store, 6) == 5
 
@@ -86,7 +88,7 @@ def test_under_a_lowered_limit_nothing_starts_before_enough_has_ended(store: Sto
     capacity.ensure_slots(store, 8)
     for n in range(8):
         assert take(store, f"a{n}", 8)
-    held = [attempt_id for attempt_id, _ in capacity.held_slots(store)]
+    held = [held.attempt_id for held in capacity.held_slots(store)]
     random.Random(7).shuffle(held)
     for n, attempt_id in enumerate(held):
         assert not take(store, f"new{n}", 3) or len(capacity.held_slots(store)) <= 3
@@ -100,7 +102,7 @@ def test_calls_above_a_lowered_limit_count_towards_it(store: Store, seed: int) -
     chance = random.Random(seed)
     capacity.ensure_slots(store, 8)
     live = [f"old{n}" for n in range(8) if take(store, f"old{n}", 8) and chance.random() < 0.7]
-    for attempt_id, _ in capacity.held_slots(store):
+    for attempt_id in [held.attempt_id for held in capacity.held_slots(store)]:
         if attempt_id not in live:
             capacity.release_slot(store, attempt_id)
     for n in range(25):

@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 
 from speechai.core.after_call import NextStep
-from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing, Person, Phase
+from speechai.core.model import (
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchStatus,
+    Debt,
+    Job,
+    JobStatus,
+    Pacing,
+    Person,
+    Phase,
+    Try,
+    Variant,
+)
 from speechai.store import attempts, batches, jobs, people
 from speechai.store.connection import Documents, Store
 from tests.store.making import LATER, NOW, batch_document, claim, make_attempt, make_job
@@ -32,8 +45,11 @@ FULL_JOB = make_job(
     admitted=False,
     admitted_on=date(2026, 11, 25),
     ticket=4,
-    time_zone="Pacific/Easter",
-    country="AR",
+    time_zone="America/Santiago",
+    other_zones=("America/Punta_Arenas",),
+    country="CL",
+    region="NB",
+    debt=Debt(amount_minor=125_000, currency="CLP", stated_on=date(2026, 11, 20), due_on=date(2026, 9, 1)),
     variables={"nombre": "Ana Ñandú", "Monto. total": "1.234.567", "$x": "", "vacío": " "},
     reason="busy",
 )
@@ -54,7 +70,8 @@ def test_a_new_attempt_comes_back_as_it_went(store: Store) -> None:
 
 def test_a_finished_attempt_comes_back_with_everything_that_was_written(store: Store) -> None:
     retell = {"call_id": "c", "transcript": "Hola. Ñ", "nested": {"a.b": [1, 2.5, None, True]}}
-    attempts.record(store, make_attempt())
+    told = {"policy": "default v1", "variant": "amable", "offer": {"bucket": "31-60", "least_minor": 5_000}}
+    attempts.record(store, make_attempt(**told))
     attempts.accept(store, "a", "c", at=NOW, next_poll_at=LATER)
     attempts.note_stop(store, "a", LATER)
     attempts.end(store, "a", at=LATER, retell=retell)
@@ -67,6 +84,7 @@ def test_a_finished_attempt_comes_back_with_everything_that_was_written(store: S
         stop_asked_at=LATER,
         outcome="busy",
         retell=retell,
+        **told,
     )
     assert attempts.get_attempt(store, "a") == expected
     # A field that is added to the value later must be added to this test too.
@@ -75,7 +93,15 @@ def test_a_finished_attempt_comes_back_with_everything_that_was_written(store: S
 
 
 def test_a_batch_comes_back_as_it_went(store: Store) -> None:
-    store.batches.insert_one({**batch_document(), "status": BatchStatus.RUNNING})
+    told: dict[str, Any] = {
+        "priority": 9,
+        "policy_overrides": {"attempts_a_day": 2},
+        "override_because": "asked for",
+        "negotiation": "standard",
+        "budget_micros": 5_000_000,
+    }
+    arm = {"name": "amable", "agent_id": "agent_1", "weight": 2}
+    store.batches.insert_one({**batch_document(), "status": BatchStatus.RUNNING, **told, "variants": [arm]})
     assert batches.get_batch(store, "b") == Batch(
         id="b",
         account_id="main",
@@ -85,16 +111,19 @@ def test_a_batch_comes_back_as_it_went(store: Store) -> None:
         policy="default",
         status=BatchStatus.RUNNING,
         time_zone="America/Santiago",
+        variants=(Variant(name="amable", agent_id="agent_1", weight=2),),
+        **told,
     )
 
 
 def test_a_person_comes_back_with_the_counters(store: Store) -> None:
     day = date(2026, 11, 25)
-    people.take_turn(store, Person(id="p"), "a", today=day, cap=3, now=NOW)
-    expected = Person(id="p", day_on=day, attempts_today=1, live_attempt_id="a")
+    people.take_turn(store, "p", "a", on=day, now=NOW, decide=lambda _: None)
+    expected = Person(id="p", revision=1, live_attempt_id="a", tries=(Try(attempt_id="a", at=NOW, on=day),))
     assert people.get_person(store, "p") == expected
-    people.settle_turn(store, "p", "a", day=day, contact=False, silent=True, do_not_call=True)
-    assert people.get_person(store, "p") == replace(expected, live_attempt_id=None, silent_on=(day,), do_not_call=True)
+    people.settle_turn(store, "p", "a", on=day, talked=False, silent=True, do_not_call=True)
+    settled = replace(expected, revision=2, live_attempt_id=None, silent_on=(day,), do_not_call=True)
+    assert people.get_person(store, "p") == settled
 
 
 def test_a_person_who_is_not_known_has_no_counters(store: Store) -> None:

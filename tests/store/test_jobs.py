@@ -256,7 +256,7 @@ def test_due_jobs_are_those_whose_time_has_come_the_longest_waiting_first(store:
 def test_a_wave_admits_each_waiting_job_once_whoever_opens_it(store: Store) -> None:
     ids = add_jobs(store, 30, admitted=False)
     day = date(2026, 11, 25)
-    admitted = race([partial(jobs.admit, store, "b", ids[:20], day=day, now=NOW) for _ in range(4)])
+    admitted = race([partial(batch_jobs.admit, store, "b", ids[:20], day=day, now=NOW) for _ in range(4)])
     assert sum(admitted) == 20
     assert {document["_id"] for document in store.jobs.find({"admitted_on": day.isoformat()})} == set(ids[:20])
     assert batch_jobs.postpone(store, "b", ids, until=LATER, reason="the day is full") == 10

@@ -13,6 +13,7 @@ from speechai.core.after_call import NextStep
 from speechai.core.model import BatchStatus, JobStatus
 from speechai.operation.waves import open_due_waves
 from speechai.store import batch_jobs, jobs, waves
+from speechai.store.accounts import ensure_main
 from speechai.store.connection import Store
 from tests.store.making import (
     DAY,
@@ -116,6 +117,7 @@ def admitted(store: Store) -> set[str]:
 @pytest.fixture
 def running(store: Store) -> Store:
     """A store with the wave batch `b`, which runs, and 150 people who wait for a wave."""
+    ensure_main(store, now=NOW)
     store.batches.insert_one({**batch_document(), "status": BatchStatus.RUNNING})
     add_jobs(store, 150, admitted=False)
     return store

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from itertools import product
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcomes
-from speechai.catalogue.policies import get_policy
+from speechai.catalogue.policies import Policy, get_policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.after_call import Delays, NextStep, after_call, judge, retry_at
 from speechai.core.calendar import waves_on
+from speechai.core.captured import read_captured
 from speechai.core.model import CallFacts, Job, JobStatus, Pacing
 from tests.unit.core.making import MAIN, SANTIAGO, SECOND, SITE, THIRD, instants, local, make_batch, make_job
 
@@ -32,6 +35,8 @@ def step_after(
     phone: str = MAIN,
     pacing: Pacing = Pacing.CONTINUOUS,
     now: datetime = NOW,
+    policy: Policy = DEFAULT,
+    callback_at: datetime | None = None,
 ) -> NextStep:
     return after_call(
         row=OUTCOMES[reason],
@@ -39,9 +44,10 @@ def step_after(
         job=job or make_job(),
         phone=phone,
         batch=make_batch(pacing=pacing),
-        policy=DEFAULT,
+        policy=policy,
         delays=DELAYS,
         now=now,
+        callback_at=callback_at,
     )
 
 
@@ -123,9 +129,9 @@ def test_a_wish_not_to_be_called_closes_the_contact_and_marks_the_person() -> No
 
 
 @pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is Retry.ACCOUNT])
-def test_trouble_of_the_account_suspends_the_job_and_pauses_the_batch(reason: str) -> None:
+def test_trouble_of_the_account_suspends_the_job_and_the_account(reason: str) -> None:
     step = step_after(reason, job=make_job(attempts=2))
-    assert (step.status, step.pause_batch, step.next_attempt_at) == (JobStatus.SUSPENDED, True, None)
+    assert (step.status, step.suspend_account, step.next_attempt_at) == (JobStatus.SUSPENDED, True, None)
 
 
 @pytest.mark.parametrize("reason", [row.reason for row in OUTCOMES.values() if row.retry is Retry.LATER])
@@ -227,6 +233,39 @@ def test_a_job_never_makes_more_attempts_than_its_limit(row: OutcomeRow, limit: 
     assert made <= limit
 
 
+CALLBACK = local("2026-11-26T17:00")
+
+
+@pytest.mark.parametrize("reason", ["user_requested_callback", "user_hangup", "agent_hangup", "inactivity"])
+@pytest.mark.parametrize("pacing", Pacing)
+def test_a_callback_is_kept_at_its_own_time_also_where_the_attempts_are_used_up(reason: str, pacing: Pacing) -> None:
+    step = step_after(reason, job=make_job(attempts=2, max_attempts=3), pacing=pacing, callback_at=CALLBACK)
+    assert (step.status, step.next_attempt_at, step.callback_at) == (JobStatus.PENDING, CALLBACK, CALLBACK)
+    assert step.counts_as_attempt
+
+
+def test_a_success_or_a_wish_not_to_be_called_beats_a_callback() -> None:
+    kept = step_after("user_hangup", success=True, callback_at=CALLBACK)
+    assert (kept.status, kept.callback_at) == (JobStatus.DONE, None)
+    gone = step_after("user_requested_dnc", callback_at=CALLBACK)
+    assert (gone.status, gone.callback_at) == (JobStatus.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes"), [("dial_no_answer", 200), ("voicemail_reached", 200), ("error_asr", 90), ("inactivity", 90)]
+)
+def test_a_policys_own_delays_replace_the_settings(reason: str, minutes: int) -> None:
+    policy = replace(DEFAULT, delays_minutes={"no_answer": 200, "other": 90})
+    assert step_after(reason, policy=policy).next_attempt_at == NOW + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_polite_call_that_puts_everything_off_is_no_success_but_a_promise_in_it_is(asked: bool) -> None:
+    told = facts(successful=True, reason="user_hangup" if asked else "user_requested_callback")
+    assert judge(told, DEBT, {}, asked_for_later=asked)[1] is False
+    assert judge(told, DEBT, {"fecha_pago_cliente": "2026-12-01"}, asked_for_later=asked)[1] is True
+
+
 @given(instants("2026-01-01", "2027-12-31"))
 def test_a_retry_is_never_earlier_than_its_rest_asks(earliest: datetime) -> None:
     assert retry_at(CONTINUOUS, DEFAULT, earliest) == earliest
@@ -275,5 +314,8 @@ def facts(**values: object) -> CallFacts:
 def test_a_call_is_judged_by_its_reason_its_analysis_and_what_was_captured(
     told: CallFacts | None, outcome: Outcome, success: bool
 ) -> None:
-    row, judged = judge(told, DEBT)
+    read = read_captured(
+        DEBT, told.captured if told else {}, today=date(2026, 11, 25), zone=ZoneInfo("America/Santiago"), country="CL"
+    )
+    row, judged = judge(told, DEBT, read.values)
     assert (row.outcome, judged) == (outcome, success)
