@@ -205,7 +205,8 @@ def _what_ended_it(context: Context, begun: Explained, policy: Policy) -> Denied
     """The rule behind a job that waits for nothing, said by the rule itself where it still holds."""
     job, batch, now = begun.job, begun.batch, begun.asked_at
     if job.status is JobStatus.CANCELLED:
-        return Denied(code=Denial.BATCH_NOT_RUNNING, facts={"batch_code": BatchStatus.CANCELLED.value})
+        cancelled = _asked(context, job, policy, BatchStatus.CANCELLED, now)
+        return cancelled if isinstance(cancelled, Denied) else None
     if job.status not in (JobStatus.FAILED, JobStatus.SUSPENDED):
         return None
     if begun.kept is not None:
