@@ -20,6 +20,7 @@ from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.accounts import MAIN, Account
 from speechai.core.model import Pacing, Variant
+from speechai.core.variants import check_variants
 from speechai.errors import NotFound
 from speechai.operation.context import Context, allowed_policy
 from speechai.operation.ingest import IngestSpec, Limits, Meaning, file_sha256
