@@ -299,3 +299,13 @@ def test_both_policies_are_named_in_what_is_kept_of_them() -> None:
     assert "Ley 29571" in both.source
     assert stricter(get_policy("default"), get_policy("br")).country == "BR"
     assert stricter(get_policy("br"), get_policy("always")).simulator_only
+
+
+def test_a_law_beside_the_users_own_policy_is_a_law_of_its_version_and_keeps_the_reason() -> None:
+    law = replace(resolve_policy(LAW, {"attempts_a_week": 2}, "counsel"), version=4)
+    for both in (stricter(law, get_policy("default")), stricter(get_policy("default"), law)):
+        assert both.is_legal
+        assert both.version == 4
+        assert both.because == "counsel"
+    assert stricter(get_policy("default"), get_policy("always")).because is None
+    assert not stricter(get_policy("default"), get_policy("always")).is_legal
