@@ -185,30 +185,32 @@ def why_not(
 ) -> Denied | None:
     """Why a call that reserves `amount` may not start on the day `on`; None where nothing of the account forbids it.
 
-    What lasts longest is named first. Where live calls hold what is missing, `next_at` is `soon_at`; a used day, and a
-    batch's used budget (somebody may raise it meanwhile), is asked about again at `next_day_at`; None waits for a
-    top-up or a resume. Both instants are aware; a sentence says them in the zone that they have.
+    What lasts longest is named first. Where live calls hold what is missing (of the credit, the batch's budget or the
+    day's) the refusal is CREDIT_RESERVED until `soon_at`; a used day ends at `next_day_at`; a top-up, a resume or
+    another budget is waited for without an instant. Both instants are aware; a fact says them in the zone they have.
     """
     today, held = account.on_day(on), account.reservations.values()
     if account.status is AccountStatus.SUSPENDED:
         return _suspended(account, amount)
     if account.plan is not Plan.UNLIMITED and account.free < amount:
-        facts = _sums(account, needed=amount, free=account.free)
+        facts = _sums(account, amount, account.free)
         if account.reserved > 0:
             return Denied(code=Denial.CREDIT_RESERVED, facts=facts, next_at=soon_at)
         return Denied(code=Denial.NO_CREDIT, facts=facts)
     batch = account.budgets.get(batch_id)
     if batch is not None and batch.free is not None and batch.free < amount:
-        live = any(one.amount for one in held if one.batch_id == batch_id)
-        facts = {"batch": batch_id, **_sums(account, needed=amount, free=batch.free, budget=batch.most or 0)}
-        return _until(Denial.BATCH_BUDGET, facts, soon_at if live else next_day_at)
+        if any(one.amount for one in held if one.batch_id == batch_id):
+            return Denied(code=Denial.CREDIT_RESERVED, facts=_sums(account, amount, batch.free), next_at=soon_at)
+        facts = {"batch": batch_id, **_sums(account, amount, batch.free, budget=batch.most)}
+        return Denied(code=Denial.BATCH_BUDGET, facts=facts)
     if today.day_free is not None and today.day_free < amount:
-        live = any(one.amount for one in held if one.on == today.day_on)
-        facts = _sums(account, needed=amount, free=today.day_free, budget=account.day_budget or 0)
-        return _until(Denial.DAY_BUDGET, facts, soon_at if live else next_day_at)
+        if any(one.amount for one in held if one.on == today.day_on):
+            return Denied(code=Denial.CREDIT_RESERVED, facts=_sums(account, amount, today.day_free), next_at=soon_at)
+        facts = _sums(account, amount, today.day_free, budget=account.day_budget)
+        return _tomorrow(Denial.DAY_BUDGET, facts, next_day_at)
     if today.calls_free is not None and today.calls_free < 1:
         facts = {"account": account.id, "limit": account.calls_a_day or 0}
-        return _until(Denial.ACCOUNT_CALLS_A_DAY, facts, next_day_at)
+        return _tomorrow(Denial.ACCOUNT_CALLS_A_DAY, facts, next_day_at)
     if account.lines_free is not None and account.lines_free < 1:
         facts = {"account": account.id, "limit": account.concurrency or 0}
         return Denied(code=Denial.ACCOUNT_LINES, facts=facts, next_at=soon_at)
@@ -217,15 +219,17 @@ def why_not(
 
 def _suspended(account: Account, amount: int) -> Denied:
     if account.suspended_by is SuspendedBy.NO_CREDIT:
-        return Denied(code=Denial.NO_CREDIT, facts=_sums(account, needed=amount, free=account.free))
+        return Denied(code=Denial.NO_CREDIT, facts=_sums(account, amount, account.free))
     return Denied(code=Denial.ACCOUNT_SUSPENDED, facts={"account": account.id, "why": account.reason or ""})
 
 
-def _sums(account: Account, **amounts: int) -> dict[str, Fact]:
-    return {"account": account.id, **{name: amount_text(account.plan, amount) for name, amount in amounts.items()}}
+def _sums(account: Account, needed: int, free: int, budget: int | None = None) -> dict[str, Fact]:
+    amounts = {"needed": needed, "free": free, "budget": budget}
+    said = {name: amount_text(account.plan, amount) for name, amount in amounts.items() if amount is not None}
+    return {"account": account.id, **said}
 
 
-def _until(code: Denial, facts: Mapping[str, Fact], at: datetime) -> Denied:
+def _tomorrow(code: Denial, facts: Mapping[str, Fact], at: datetime) -> Denied:
     return Denied(code=code, facts={**facts, "next_at": at.isoformat(timespec="minutes")}, next_at=at.astimezone(UTC))
 
 

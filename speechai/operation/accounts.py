@@ -76,7 +76,7 @@ def reserve_for(context: Context, account_id: str, attempt_id: str, batch: Batch
         return Denied(code=Denial.CREDIT_RESERVED, facts={"account": account.id}, next_at=soon_at)
     if denied.code is Denial.NO_CREDIT and account.status is AccountStatus.ACTIVE:
         return _without_credit(context, account, amount, denied, soon_at, now)
-    if denied.code is Denial.BATCH_BUDGET and denied.next_at is not None and denied.next_at > soon_at:
+    if denied.code is Denial.BATCH_BUDGET:
         raise_alert(context, "batch_budget", batch.id, f"batch {batch.id} is not called: {denied.reason}", now)
     return denied
 

@@ -111,12 +111,12 @@ def test_a_batch_s_budget_is_kept_from_its_first_call_and_follows_the_batch(cont
     assert [take(context, number, batch) for number in (1, 2)] == [None, None]
     denied = take(context, 3, batch)
     assert denied is not None
-    assert (denied.code, kinds(context)) == (Denial.BATCH_BUDGET, [])
+    assert (denied.code, kinds(context)) == (Denial.CREDIT_RESERVED, [])
     for number in (1, 2):
         money.settle_for(context, ended(number), facts(cost_micros=CALL), NOW)
     denied = take(context, 3, batch)
     assert denied is not None
-    assert (denied.code, denied.next_at) == (Denial.BATCH_BUDGET, MIDNIGHT)
+    assert (denied.code, denied.next_at) == (Denial.BATCH_BUDGET, None)
     assert kinds(context) == [("batch_budget", "b", 1)]
     assert take(context, 3, replace(batch, budget_micros=3 * CALL)) is None
     assert take(context, 4, replace(batch, budget_micros=None)) is None

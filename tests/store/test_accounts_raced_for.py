@@ -114,6 +114,15 @@ def test_a_late_cost_is_charged_once_wherever_its_double_comes_between(
     whole(store)
 
 
+def test_a_late_cost_of_a_day_that_turns_meanwhile_is_not_taken_from_the_new_one(store: Store, mongo_uri: str) -> None:
+    new_account(store, money=100, day_budget=50)
+    assert reserve(store, 1, amount=5)
+    release(store, 1)
+    with meanwhile(mongo_uri, store, "update", partial(reserve, store, 2, amount=10, on=TOMORROW)) as slow:
+        assert settle(slow, 1, cost=3)
+    assert (now_of(store).balance, now_of(store).day_free) == (97, 40)
+
+
 def test_of_many_top_ups_under_one_key_one_counts_and_under_many_keys_all(store: Store) -> None:
     new_account(store)
     assert race([partial(pay_in, store, 25, key="receipt 7")] * THREADS).count(True) == 1
