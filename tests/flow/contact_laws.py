@@ -186,7 +186,7 @@ def only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield f"job {job['_id']} was called {closed}"
         if not was_running(one.batch, at):
             yield f"job {job['_id']} was called at {at} while its batch was not running"
-        if stopped := covering(suspended[one.batch.get("account_id")], at - PACE):
+        if stopped := covering(suspended[one.batch.get("account_id")], at - PACE, at):
             yield f"job {job['_id']} was called at {at}, its account is suspended since {stopped}"
         if _too_early_for_a_wave(one):
             yield f"job {job['_id']} of a wave batch was called before the day's first wave, at {at}"
@@ -200,9 +200,12 @@ def only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
 
 
 def was_running(batch: Document, at: datetime) -> bool:
-    """By the batch's own history: the state that the last change before the instant left it in."""
+    """By the batch's own history: the state that the last change before the instant left it in, or one of the very
+    instant, whose order nobody knows."""
     changes = [change["status"] for change in batch.get("history", []) if change["at"] < at]
-    return batch.get("loaded_at", at) <= at and (not changes or changes[-1] == "running")
+    now = {change["status"] for change in batch.get("history", []) if change["at"] == at}
+    is_running = not changes or changes[-1] == "running" or "running" in now
+    return bool(batch.get("loaded_at", at) <= at and is_running)
 
 
 Span = tuple[datetime, datetime | None]
@@ -210,9 +213,9 @@ Span = tuple[datetime, datetime | None]
 Spans = defaultdict[Any, list[Span]]
 
 
-def covering(spans: list[Span], at: datetime) -> datetime | None:
-    """When the span began that covers the instant, its own beginning excluded."""
-    return next((since for since, until in spans if since < at and (until is None or at < until)), None)
+def covering(spans: list[Span], at: datetime, end: datetime | None = None) -> datetime | None:
+    """When the span began that covers the instant (or all from there to `end`), its own beginning excluded."""
+    return next((since for since, until in spans if since < at and (until is None or (end or at) < until)), None)
 
 
 def suspensions(evidence: Evidence) -> Spans:

@@ -86,7 +86,8 @@ def _cost_is_known(attempt: Document, call: Document) -> bool:
     """The call was over when the product closed its attempt, and the product had found it and does not ask any more."""
     end, closed_at = end_of(call), attempt.get("finished_at")
     found = attempt["state"] == "finished" and attempt.get("call_id") is not None
-    return found and attempt.get("next_poll_at") is None and end is not None and closed_at is not None and end <= closed_at
+    asks_again = attempt.get("next_poll_at") is not None
+    return found and not asks_again and end is not None and closed_at is not None and end <= closed_at
 
 
 def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:

@@ -102,10 +102,10 @@ def script_of(people: Sequence[Debtor]) -> dict[str, Any]:
         elif number % 20 == 14:
             plan = [PUT_OFF]
         elif 0.6 * len(people) <= number < 0.7 * len(people) and not plan:
-            plan = ["dial_failed", "dial_failed", PROMISE]  # carriers that refuse one of our numbers
+            plan = ["dial_failed", "dial_failed", "dial_failed", PROMISE]  # carriers that refuse one of our numbers
         if plan:
             numbers[one.phones[0]] = plan
-        if number % 20 == 13:
+        if number % 20 == 15:
             numbers[one.phones[0]] = ["invalid_destination"]
     return numbers
 

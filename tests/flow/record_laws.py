@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from .contact_laws import PACE, Dialled, dialled, heard, silent_row
 from .evidence import Document, Evidence, attempt_of, local_time, rang
 from .rules import Limits
 
-REMEMBERED = timedelta(days=30)
+REMEMBERED_DAYS = timedelta(days=30)
 STALL = timedelta(minutes=2)
 """The most by which a worker that is held up between its turn and its request counts an attempt too early."""
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def counters_agree(evidence: Evidence, _: Limits) -> Iterator[str]:
@@ -66,24 +65,24 @@ def _record_agrees(name: str, document: Document, calls: list[Dialled], doubtful
     if len(tries) != len(document.get("tries", ())):
         yield f"{name} counts an attempt twice"
     by_attempt = {attempt_of(one.call): one for one in calls}
-    since = max((one.at for one in calls), default=LONG_AGO) - REMEMBERED
+    days_of = {one.call["call_id"]: local_time(one.call, one.job).date() for one in calls}
+    first = max(days_of.values(), default=date.max) - REMEMBERED_DAYS
     for attempt_id, one in by_attempt.items():
-        made, on = tries.get(attempt_id), local_time(one.call, one.job).date()
-        if made is None and one.at > since:
+        made, on = tries.get(attempt_id), days_of[one.call["call_id"]]
+        if made is None and on > first:
             yield f"{name} does not count the call of attempt {attempt_id} on {on}"
         elif made is not None and (made["on"] != on.isoformat() or not -PACE < one.at - made["at"] < STALL):
             yield f"{name} counts attempt {attempt_id} at {made['at']} on {made['on']}, it was made at {one.at}"
     if unknown := tries.keys() - by_attempt.keys() - doubtful:
         yield f"{name} counts attempts {sorted(unknown)} that were not made"
-    recent = [one for one in calls if one.at > since]
-    talks = Counter(str(local_time(one.call, one.job).date()) for one in recent if one.made().talked)
-    first = str(since.date())
-    if talks != Counter(day for day in document.get("talks_on", ()) if day > first):
+    on_days = ((days_of[one.call["call_id"]], one.made().talked) for one in calls)
+    talks = Counter(str(day) for day, heard_somebody in on_days if heard_somebody and day > first)
+    if talks != Counter(day for day in document.get("talks_on", ()) if day > str(first)):
         yield f"{name} has talks on {document.get('talks_on')}, the calls were {dict(talks)}"
     if name.startswith("person"):
         days: dict[date, list[str]] = defaultdict(list)
         for one in calls:
-            days[local_time(one.call, one.job).date()].append(heard(one.call))
+            days[days_of[one.call["call_id"]]].append(heard(one.call))
         silent = [str(day) for day in silent_row(days)]
         if silent != sorted(document.get("silent_on", ())):
             yield f"{name} has silent days {document.get('silent_on')}, they were {silent}"
