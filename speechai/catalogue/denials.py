@@ -55,7 +55,11 @@ def sentence(code: str, facts: Mapping[str, str | int], *, language: Language = 
 @lru_cache(maxsize=1)
 def load_denials() -> Denials:
     """The whole file. Raises ConfigurationError."""
-    content = read_catalogue("denials.toml")
+    return read_denials(read_catalogue("denials.toml"))
+
+
+def read_denials(content: Mapping[str, Any]) -> Denials:
+    """The tables of the file as values. Raises ConfigurationError."""
     try:
         facts = dict(content["facts"])
         return Denials(

@@ -21,8 +21,6 @@ from speechai.core.masking import mask_phone, mask_text
 from speechai.core.model import Person, Phone, Site
 
 WEEK_DAYS = 7
-LIFTED_BY_CALLBACK = frozenset({Denial.WEEK_CAP, Denial.CONTACTS_CAP, Denial.QUIET_DAYS, Denial.PHONE_WEEK_CAP})
-"""What a call that the person asked for may pass, where the policy has `callback_lifts`."""
 
 
 @dataclass(frozen=True, slots=True)

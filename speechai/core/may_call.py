@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfoNotFoundError
 from speechai.catalogue.policies import PhoneOrder, Policy
 from speechai.core.calendar import is_open, next_open
 from speechai.core.caps import (
-    LIFTED_BY_CALLBACK,
     exclusion_by_silence,
     person_caps,
     person_end,
@@ -135,8 +134,7 @@ def _or_at_the_callback(
     policy: Policy, job: Job, site: Site, denied: Denied, now: datetime, ask: Callable[..., Denied | None]
 ) -> Denied:
     """The denial, to be asked again at a callback that is still ahead where that lifts it before its own time."""
-    lifts = policy.callback_lifts and denied.code in LIFTED_BY_CALLBACK
-    if not lifts or denied.next_at is None or job.callback_at is None or job.callback_at <= now:
+    if denied.next_at is None or job.callback_at is None or job.callback_at <= now:
         return denied
     at: datetime | None = next_open(policy, site, job.callback_at)
     still = ask(now=at)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechai.catalogue.denials import LANGUAGES, Language, load_denials, sentence
+from speechai.catalogue import read_catalogue
+from speechai.catalogue.denials import LANGUAGES, Language, load_denials, read_denials, sentence
 from speechai.core.decision import Denial, Denied
+from speechai.errors import ConfigurationError
 
 TABLE = load_denials()
 CODES = sorted(Denial)
@@ -105,6 +110,43 @@ def test_the_reason_of_a_denial_is_its_sentence_in_english() -> None:
 def test_whatever_a_caller_gives_something_is_said(code: str, facts: dict[str, str | int], language: Language) -> None:
     words = sentence(code, facts, language=language)
     assert words or code == ""
+
+
+def test_the_file_is_read_as_it_is_shipped() -> None:
+    assert read_denials(read_catalogue("denials.toml")) == TABLE
+    assert TABLE.sentences["en"][Denial.NO_PHONE_LEFT][0].needs == {"numbers"}
+    assert TABLE.weekdays["es"][0] == "lunes"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: content.pop("facts"), "'facts' is missing"),
+        (lambda content: content["weekdays"].pop("es"), "'es' is missing"),
+        (lambda content: content["weekdays"]["en"].pop(), "6 names of weekdays, where 7 are needed"),
+        (lambda content: content["weekdays"]["en"].append("Sunday"), "8 names of weekdays"),
+        (lambda content: content["sentences"]["unclear"].pop("es"), "'es' is missing"),
+        (lambda content: content["sentences"]["unclear"]["en"].clear(), "[sentences.unclear] needs a last sentence"),
+        (lambda content: content["sentences"]["unclear"]["en"].append("{why}"), "that names no fact"),
+        (
+            lambda content: content["sentences"]["unclear"]["en"].insert(0, "{moon} {why} {sun}"),
+            "[sentences.unclear] names the unknown facts ['moon', 'sun']",
+        ),
+        (lambda content: content["sentences"]["unclear"]["en"].insert(0, 7), "denials.toml"),
+        (lambda content: content["sentences"]["unclear"]["en"].insert(0, "{why"), "denials.toml"),
+    ],
+)
+def test_a_file_that_leaves_something_out_is_refused(change: Callable[[Any], object], said: str) -> None:
+    content = read_catalogue("denials.toml")
+    change(content)
+    with pytest.raises(ConfigurationError) as refused:
+        read_denials(content)
+    assert said in str(refused.value)
+
+
+def test_a_fact_that_cannot_be_read_is_shown_as_it_is() -> None:
+    facts = {**CLOSED, "now_at": "yesterday"}
+    assert "yesterday in Santiago is outside" in sentence(Denial.OUTSIDE_HOURS, facts)
 
 
 def test_a_code_of_a_later_version_is_said_as_itself() -> None:

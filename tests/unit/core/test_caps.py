@@ -140,6 +140,71 @@ def test_a_telephones_cap_denies_until_it_no_longer_does(
 
 
 @pytest.mark.parametrize(
+    ("caps", "person", "words"),
+    [
+        ({}, {"tries": THREE_TODAY},
+         "not before Thursday 2026-11-26 08:00: the person has had 3 of 3 attempts of the day"),
+        ({"attempts_a_week": 2}, {"tries": THREE_TODAY[:2]},
+         "not before Wednesday 2026-12-02 08:00: the person has had 2 of 2 attempts in 7 days"),
+        ({"contacts_a_week": 1}, {"talks_on": (TODAY, TODAY)},
+         "not before Wednesday 2026-12-02 08:00: the person was spoken to 2 times in 7 days, of 1 allowed"),
+        ({"quiet_days": 3}, {"talks_on": (TODAY,)},
+         "not before Saturday 2026-11-28 08:00: the person was spoken to on Wednesday 2026-11-25, "
+         "and 3 quiet days follow, that one included"),
+        ({"minutes_between_attempts": 90}, {"tries": THREE_TODAY},
+         "not before Thursday 2026-11-26 08:00: the person has had 3 of 3 attempts of the day"),
+        ({"minutes_between_attempts": 90, "attempts_a_day": 9}, {"tries": THREE_TODAY},
+         "not before Wednesday 2026-11-25 12:30: the last attempt was on Wednesday 2026-11-25 11:00, "
+         "and 90 minutes lie between two"),
+    ],
+)  # fmt: skip
+def test_a_cap_says_what_was_counted(caps: dict[str, Any], person: dict[str, Any], words: str) -> None:
+    found = person_denial(make_policy(**caps), make_person(**person), site=SITE, now=NOON, callback=False)
+    assert found is not None
+    assert found.reason == words
+
+
+@pytest.mark.parametrize(
+    ("caps", "next_at"),
+    [
+        ({"attempts_a_day": 1}, "2026-11-26T00:00"),
+        ({"attempts_a_week": 1}, "2026-12-02T00:00"),
+        ({"contacts_a_week": 1}, "2026-12-02T00:00"),
+        ({"quiet_days": 2}, "2026-11-27T00:00"),
+    ],
+)
+def test_days_are_counted_from_midnight_to_midnight_of_the_contacts_place(caps: dict[str, Any], next_at: str) -> None:
+    """At 23:59 in Santiago it is the next day in UTC already."""
+    policy = make_policy(every_day=(0, 1440), closed_on_holidays=False, **caps)
+    person = make_person(tries=tries("2026-11-25T23:30"), talks_on=(TODAY,))
+    found = person_denial(policy, person, site=SITE, now=local("2026-11-25T23:59"), callback=False)
+    assert found is not None
+    assert found.next_at == local(next_at)
+    assert person_denial(policy, person, site=SITE, now=local(next_at), callback=False) is None
+
+
+def test_a_telephones_day_ends_at_midnight_of_the_contacts_place_too() -> None:
+    policy = make_policy(every_day=(0, 1440), closed_on_holidays=False, phone_attempts_a_day=1)
+    phone = make_phone(tries=tries("2026-11-25T23:30"))
+    found = phone_denial(policy, phone, site=SITE, now=local("2026-11-25T23:59"), callback=False)
+    assert found is not None
+    assert found.next_at == local("2026-11-26T00:00")
+
+
+def test_a_silent_day_that_is_not_over_at_the_contacts_place_is_not_counted_where_the_turn_is_taken() -> None:
+    person = make_person(silent_on=(*THREE_DAYS[:2], TODAY), tries=THREE_TODAY[:2])
+    always = get_policy("always")
+    assert person_denial(always, person, site=SITE, now=local("2026-11-25T23:59"), callback=False) is None
+    assert person_denial(always, person, site=SITE, now=local("2026-11-26T00:00"), callback=False) is not None
+
+
+def test_a_callback_that_is_due_passes_the_week_where_the_turn_is_taken_too() -> None:
+    policy, person = make_policy(attempts_a_week=1), make_person(tries=tries("2026-11-24T10:00"))
+    assert person_denial(policy, person, site=SITE, now=NOON, callback=False) is not None
+    assert person_denial(policy, person, site=SITE, now=NOON, callback=True) is None
+
+
+@pytest.mark.parametrize(
     ("changes", "code", "facts"),
     [
         ({"do_not_call": True}, Denial.DO_NOT_CALL, {}),

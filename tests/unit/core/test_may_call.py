@@ -264,6 +264,14 @@ def test_a_call_that_the_person_asked_for_may_be_one_more_than_the_attempts(
         return
     found = denied(job=job, at=at)
     assert (found.code, found.next_at) == (Denial.ATTEMPTS_USED, local(next_at) if next_at else None)
+    assert found.facts["cap"] == 3
+    assert ("next_at" in found.facts) is (found.next_at is not None)
+
+
+def test_the_attempts_that_are_used_name_the_callback_that_is_still_to_come() -> None:
+    assert denied(job={"attempts": 3, **CALLBACK}).reason == (
+        "not before Thursday 2026-11-26 17:00: 3 of 3 attempts are used, but for the call that the person asked for"
+    )
 
 
 LAST_WEEK = {
@@ -408,6 +416,13 @@ def test_third_silent_day_excludes_the_person_from_the_next_day_on() -> None:
     found = denied(person=person, at="2026-11-26T09:00")
     assert (found.code, found.next_at) == (Denial.EXCLUDED, None)
     assert found.reason == "silent on 3 days: 2026-11-20, 2026-11-23, 2026-11-25"
+
+
+def test_a_silent_day_is_over_at_midnight_of_the_contacts_place_and_not_before() -> None:
+    person = {"silent_on": (*THREE_DAYS[:2], TODAY), "tries": THREE_TODAY[:2]}
+    always = get_policy("always")
+    assert ask(always, person=person, at="2026-11-25T23:59") == Allowed(MAIN)  # the 26th in UTC
+    assert denied(always, person=person, at="2026-11-26T00:00").code is Denial.EXCLUDED
 
 
 @given(
