@@ -1,12 +1,18 @@
-"""Runs the benchmarks named on the command line, or all: calls, ingest, due_scan, memory."""
+"""Runs the benchmarks named on the command line, or all: memory, calls, ingest, due_scan, planning."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import calls, due_scan, ingest, memory
+from benchmarks import calls, due_scan, ingest, memory, planning
 
-BENCHMARKS = {"memory": memory.main, "calls": calls.main, "ingest": ingest.main, "due_scan": due_scan.main}
+BENCHMARKS = {
+    "memory": memory.main,
+    "calls": calls.main,
+    "ingest": ingest.main,
+    "due_scan": due_scan.main,
+    "planning": planning.main,
+}
 
 
 def main() -> int:
