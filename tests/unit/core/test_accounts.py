@@ -118,6 +118,12 @@ def test_a_call_that_just_fits_is_not_refused(changes: dict[str, Any]) -> None:
     assert denied(account(**changes)) is None
 
 
+def test_a_new_account_has_no_money_and_nothing_reserved() -> None:
+    one = Account(id="acme", name="Acme", plan=Plan.CREDIT)
+    assert (one.balance, one.reserved, one.free, one.needed, one.revision) == (0, 0, 0, 0, 0)
+    assert one.status is AccountStatus.ACTIVE
+
+
 def test_the_unlimited_plan_keeps_its_other_limits() -> None:
     one = account(plan=Plan.UNLIMITED, balance=-1, day_budget=5, day_free=1)
     found = denied(one, 2)
@@ -175,7 +181,7 @@ def test_a_refusal_says_the_amounts_in_the_account_s_unit(changes: dict[str, Any
         (Plan.UNLIMITED, 150_000, 0.5, 75_000),
         (Plan.CREDIT, 1, 0.1, 1),
         (Plan.CREDIT, 0, 10.0, 0),
-        (Plan.MINUTES, 150_000, 10.0, 600),
+        (Plan.MINUTES, 150_000, 60.0, 3_600),
         (Plan.MINUTES, 150_000, 0.51, 31),
     ],
 )
