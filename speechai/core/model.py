@@ -258,6 +258,8 @@ class Person(Counted):
 
     silent_on: tuple[date, ...] = ()
     """Local days on which calls were placed and nobody talked, since the last conversation."""
+    conversed_on: date | None = None
+    """The local day of the last conversation with somebody; a voicemail is none, whatever a policy counts it as."""
     excluded_reason: str | None = None
 
 

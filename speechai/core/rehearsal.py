@@ -297,8 +297,9 @@ class Rehearsal:
         talked = row.contact or (self.policy.voicemail_is_contact and row.outcome is Outcome.VOICEMAIL)
         for tally in (listed.person, listed.phones[call.phone]):
             if row.attempt:
-                silent = row.silent and not talked
-                tally.settle(call.on, talked=talked, silent=silent, do_not_call=step.do_not_call)
+                tally.settle(
+                    call.on, talked=talked, conversed=row.contact, silent=row.silent, do_not_call=step.do_not_call
+                )
             else:
                 tally.give_turn_back(call.attempt_id)
         listed.attempts += step.counts_as_attempt

@@ -29,12 +29,13 @@ _ONE_DAY, _MOMENT = timedelta(days=1), timedelta(microseconds=1)
 class Tally:
     """What is counted of one person or telephone while a plan goes on."""
 
-    __slots__ = ("_first", "_key", "do_not_call", "last_at", "silent_on", "talks_on", "tries")
+    __slots__ = ("_first", "_key", "conversed_on", "do_not_call", "last_at", "silent_on", "talks_on", "tries")
 
     def __init__(self, first: Person | Phone) -> None:
         self._first = first
         self.tries, self.talks_on, self.do_not_call = first.tries, first.talks_on, first.do_not_call
         self.silent_on = first.silent_on if isinstance(first, Person) else ()
+        self.conversed_on = first.conversed_on if isinstance(first, Person) else None
         self.last_at = first.tries[-1].at if first.tries else None
         self._key: Hashable = None
 
@@ -50,11 +51,13 @@ class Tally:
         self.last_at = self.tries[-1].at if self.tries else None
         self._key = None
 
-    def settle(self, on: date, *, talked: bool, silent: bool, do_not_call: bool) -> None:
+    def settle(self, on: date, *, talked: bool, conversed: bool, silent: bool, do_not_call: bool) -> None:
         """What the store's `settle_turn` writes: a conversation ends a row of silent days, and makes its day none."""
         if talked:
-            self.talks_on, self.silent_on = (*self.talks_on, on), ()
-        elif silent and on not in self.silent_on and on not in self.talks_on:
+            self.talks_on = (*self.talks_on, on)
+        if conversed:
+            self.silent_on, self.conversed_on = (), on
+        elif silent and on not in self.silent_on and on != self.conversed_on:
             self.silent_on = (*self.silent_on, on)
         self.do_not_call = self.do_not_call or do_not_call
         self._key = None
@@ -68,6 +71,7 @@ class Tally:
             tries=self.tries,
             talks_on=self.talks_on,
             silent_on=self.silent_on,
+            conversed_on=self.conversed_on,
             do_not_call=self.do_not_call,
         )
 

@@ -33,7 +33,6 @@ def job_of(
     place = place_of(contact.phones, city=contact.city, region_name=contact.region)
     in_waves = batch.pacing is Pacing.WAVES
     person_id = f"{batch.country}:{contact.national_id}" if contact.national_id else f"tel:{contact.phones[0]}"
-    tries = policy.attempts_a_job or max_tries
     return Job(
         # Made of batch and person: one job for each of them, whoever loads the list and how often.
         id=f"{batch.id}-{blake2b(person_id.encode(), digest_size=8).hexdigest()}",
@@ -48,7 +47,7 @@ def job_of(
         rut=contact.national_id,
         to_number=contact.phones[0],
         try_phones=contact.phones[1:],
-        max_attempts=most_attempts(tries, policy) if in_waves and policy.attempts_a_job is None else tries,
+        max_attempts=most_attempts(max_tries, policy) if in_waves else policy.attempts_a_job or max_tries,
         position=position,
         next_attempt_at=next(waves) if in_waves else now,
         admitted=not in_waves,

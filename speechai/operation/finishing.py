@@ -122,7 +122,8 @@ def _count(context: Context, ended: Ended, step: NextStep, now: datetime) -> Non
             attempt.id,
             on=on,
             talked=talked,
-            silent=row.silent and not talked,
+            conversed=row.contact,
+            silent=row.silent,
             do_not_call=step.do_not_call,
         )
         people.settle_phone_turn(

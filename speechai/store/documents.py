@@ -163,6 +163,7 @@ def person_from(document: Mapping[str, Any]) -> Person:
     return Person(
         **_counted(document),
         silent_on=_days(document.get("silent_on")),
+        conversed_on=day(document.get("conversed_on")),
         excluded_reason=document.get("excluded_reason"),
     )
 

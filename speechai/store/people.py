@@ -119,17 +119,25 @@ def give_phone_turn_back(store: Store, number: str, attempt_id: str) -> None:
 
 
 def settle_turn(
-    store: Store, person_id: str, attempt_id: str, *, on: date, talked: bool, silent: bool, do_not_call: bool
+    store: Store,
+    person_id: str,
+    attempt_id: str,
+    *,
+    on: date,
+    talked: bool,
+    conversed: bool,
+    silent: bool,
+    do_not_call: bool,
 ) -> None:
-    """Ends the turn of a call that happened on the local day `on`, with what it says of conversation and silence.
+    """Ends the turn of a call that happened on the local day `on`, with what it says of contacts and of silence.
 
-    A conversation ends a row of silent days; silence on a day with a conversation is none. A second time nothing
-    happens.
+    `talked` is an effective contact as the policy counts them, `conversed` a conversation with somebody: only that ends
+    a row of silent days, and makes silence on its day none. A second time nothing happens.
     """
     changes = _settled(attempt_id, on=on, talked=talked, do_not_call=do_not_call)
-    if talked:
-        changes["$set"]["silent_on"] = []
-    elif silent and on not in get_person(store, person_id).talks_on:  # nobody else adds to it while the turn is held
+    if conversed:
+        changes["$set"].update(silent_on=[], conversed_on=on.isoformat())
+    elif silent and get_person(store, person_id).conversed_on != on:  # nobody else writes it while the turn is held
         changes["$addToSet"] = {"silent_on": on.isoformat()}
     store.people.update_one({"_id": person_id, "live_attempt_id": attempt_id}, changes)
 

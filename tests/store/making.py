@@ -215,12 +215,22 @@ def settle(
     *,
     day: date = DAY,
     talked: bool = False,
+    conversed: bool | None = None,
     silent: bool = False,
     do_not_call: bool = False,
     person_id: str = "p",
 ) -> None:
-    """Ends a call to the person with what it says about silence."""
-    people.settle_turn(store, person_id, attempt_id, on=day, talked=talked, silent=silent, do_not_call=do_not_call)
+    """Ends a call to the person with what it says about silence; a contact is a conversation unless told otherwise."""
+    people.settle_turn(
+        store,
+        person_id,
+        attempt_id,
+        on=day,
+        talked=talked,
+        conversed=talked if conversed is None else conversed,
+        silent=silent,
+        do_not_call=do_not_call,
+    )
 
 
 def settle_phone(

@@ -121,7 +121,7 @@ def test_a_person_comes_back_with_the_counters(store: Store) -> None:
     people.take_turn(store, "p", "a", on=day, now=NOW, decide=lambda _: None)
     expected = Person(id="p", revision=1, live_attempt_id="a", tries=(Try(attempt_id="a", at=NOW, on=day),))
     assert people.get_person(store, "p") == expected
-    people.settle_turn(store, "p", "a", on=day, talked=False, silent=True, do_not_call=True)
+    people.settle_turn(store, "p", "a", on=day, talked=False, conversed=False, silent=True, do_not_call=True)
     settled = replace(expected, revision=2, live_attempt_id=None, silent_on=(day,), do_not_call=True)
     assert people.get_person(store, "p") == settled
 

@@ -307,3 +307,20 @@ def test_counters_are_read_for_the_numbers_that_have_some(store: Store) -> None:
     assert people.get_phones(store, [other]).keys() == {other}
     found = people.get_phones(store, [NUMBER, other, unknown])
     assert {number: phone.live_attempt_id for number, phone in found.items()} == {NUMBER: "a", other: "b"}
+
+
+def test_a_voicemail_that_counts_as_a_contact_is_still_silence(store: Store) -> None:
+    for n in range(3):
+        day = DAY + timedelta(days=n)
+        take(store, f"a{n}", day=day)
+        settle(store, f"a{n}", day=day, talked=True, conversed=False, silent=True)
+    days = tuple(DAY + timedelta(days=n) for n in range(3))
+    assert (person_of(store).talks_on, person_of(store).silent_on) == (days, days)
+
+
+def test_silence_on_the_day_of_a_conversation_is_none(store: Store) -> None:
+    take(store, "a")
+    settle(store, "a", talked=True)
+    take(store, "b")
+    settle(store, "b", silent=True)
+    assert (person_of(store).silent_on, person_of(store).conversed_on) == ((), DAY)

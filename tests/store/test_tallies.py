@@ -14,8 +14,15 @@ from speechai.store.connection import Store
 from speechai.store.people import Turn
 from tests.store.making import DAY, NOW, NUMBER
 
-# (talked, silent, a wish not to be called); None: no call happened, and the turn goes back.
-ENDS = [(True, False, False), (False, True, False), (False, False, False), None]
+# (a contact, a conversation, silent, a wish not to be called); None: no call happened, and the turn goes back. The
+# second is a voicemail where the policy counts it as a contact.
+ENDS = [
+    (True, True, False, False),
+    (True, False, True, False),
+    (False, False, True, False),
+    (False, False, False, False),
+    None,
+]
 PERSON = "CL:1-9"
 
 
@@ -26,7 +33,7 @@ def test_a_tally_counts_as_the_store_does(store: Store, seed: int) -> None:
     for number in range(12):
         days = number // 3
         at, on, attempt_id = NOW + timedelta(days=days, minutes=number), DAY + timedelta(days=days), f"a{number}"
-        end = chance.choice(ENDS) if number < 11 else (True, False, True)
+        end = chance.choice(ENDS) if number < 11 else (True, True, False, True)
         person.take_turn(attempt_id, at, on)
         phone.take_turn(attempt_id, at, on)
         taken = [
@@ -40,10 +47,11 @@ def test_a_tally_counts_as_the_store_does(store: Store, seed: int) -> None:
             people.give_turn_back(store, PERSON, attempt_id)
             people.give_phone_turn_back(store, NUMBER, attempt_id)
         else:
-            talked, silent, wish = end
+            talked, conversed, silent, wish = end
+            told = {"talked": talked, "conversed": conversed, "silent": silent, "do_not_call": wish}
             for tally in (person, phone):
-                tally.settle(on, talked=talked, silent=silent, do_not_call=wish)
-            people.settle_turn(store, PERSON, attempt_id, on=on, talked=talked, silent=silent, do_not_call=wish)
+                tally.settle(on, **told)
+            people.settle_turn(store, PERSON, attempt_id, on=on, **told)
             people.settle_phone_turn(store, NUMBER, attempt_id, on=on, talked=talked, do_not_call=wish)
         assert _said(person.person()) == _said(people.get_person(store, PERSON))
         assert _said(phone.phone()) == _said(people.get_phones(store, [NUMBER])[NUMBER])
