@@ -1,7 +1,7 @@
 """What Retell's disconnection reasons mean for a campaign, from `config/catalogue/outcomes.toml`.
 
-Enters a reason as Retell sent it, leaves one `OutcomeRow`; a reason that the table does not know has the safe row
-`unknown`: the attempt counts, nothing is dialled again at once.
+Enters a reason as Retell sent it and what the analysis of the call says of it, leaves one `OutcomeRow`; a reason that
+the table does not know has the safe row `unknown`: the attempt counts, nothing is dialled again at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ class Outcome(StrEnum):
     """How one call ended, in the campaign's words."""
 
     CONVERSATION = "conversation"
+    THIRD_PARTY = "third_party"
+    """Somebody talked, and it was not the person who was called."""
     TRANSFERRED = "transferred"
     CALLBACK = "callback"
     DO_NOT_CALL = "do_not_call"
@@ -59,17 +61,20 @@ class OutcomeRow:
     silent: bool = False
 
 
-def outcome_of(reason: str | None, *, in_voicemail: bool | None = None) -> OutcomeRow:
-    """The row for Retell's `disconnection_reason`.
+def outcome_of(reason: str | None, *, in_voicemail: bool | None = None, right_person: bool | None = None) -> OutcomeRow:
+    """The row for Retell's `disconnection_reason` and what the analysis says: who or what it was that answered.
 
     A connected call that the later analysis recognised as a voicemail is a voicemail, whatever ended it: the two
-    signals do disagree, and a status alone would count a machine as a conversation (retell-api, 1.7 and 4.4 B). A wish
-    not to be called is kept all the same.
+    signals do disagree, and a status alone would count a machine as a conversation (retell-api, 1.7 and 4.4 B). A
+    conversation in which the agent found somebody else (`right_person` False; None: it was not said) is one with a
+    third party. A wish not to be called is kept all the same.
     """
     table = load_outcomes()
     row = table.get(reason or "unknown", table["unknown"])
     if in_voicemail and row.retry in (Retry.SUCCESS, Retry.OTHER):
         return table["voicemail_reached"]
+    if right_person is False and row.retry is Retry.SUCCESS:
+        return table["third_party_reached"]
     return row
 
 
@@ -84,7 +89,7 @@ def load_outcomes() -> dict[str, OutcomeRow]:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"[{reason}] in config/catalogue/outcomes.toml: {error}") from None
-    missing = {"unknown", "voicemail_reached"} - rows.keys()
+    missing = {"unknown", "voicemail_reached", "third_party_reached"} - rows.keys()
     if missing:
         raise ConfigurationError(f"config/catalogue/outcomes.toml needs the rows {sorted(missing)}")
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -116,6 +116,13 @@ class UseCase:
     negotiation: str | None = None
     """Name of the negotiation table of the catalogue that a batch uses unless it names another."""
     follow_ups: tuple[FollowUp, ...] = ()
+    right_person: str | None = None
+    """Name of the captured boolean that says whether the person who was called was the one who spoke."""
+
+    def right_person_spoke(self, captured: Mapping[str, Any]) -> bool | None:
+        """Whether the person who was called spoke, by the fields as they were read; None where nobody wrote it down."""
+        said = captured.get(self.right_person) if self.right_person is not None else None
+        return said if isinstance(said, bool) else None
 
     def is_success(self, *, successful: bool | None, captured: Mapping[str, Any]) -> bool:
         """True where a conversation reached its goal: Retell judged it so, or a wanted field was captured."""
@@ -203,19 +210,11 @@ def _use_case(name: str, table: Mapping[str, Any]) -> UseCase:
         variables=variables,
         negotiation=None if table.get("negotiation") is None else _name(table["negotiation"]),
         follow_ups=_follow_ups(table.get("follow_ups", {}), captured),
+        right_person=_right_person(table.get("right_person"), captured),
     )
 
 
-_KEYS = {
-    "title_en",
-    "title_es",
-    "required",
-    "captured",
-    "success_any",
-    "variables",
-    "negotiation",
-    "follow_ups",
-}
+_KEYS = {each.name for each in fields(UseCase)} - {"name"}
 _BOUNDED = (Kind.AMOUNT, Kind.INTEGER, Kind.NUMBER)
 
 
@@ -243,6 +242,12 @@ def _field(name: str, table: Mapping[str, Any]) -> Field:
         least=least,
         most=most,
     )
+
+
+def _right_person(name: Any, captured: Mapping[str, Field]) -> str | None:
+    if name is not None and (name not in captured or captured[name].kind is not Kind.BOOLEAN):
+        raise ValueError(f"right_person: {name!r} is not a captured field of kind {Kind.BOOLEAN}")
+    return name  # type: ignore[no-any-return]
 
 
 def _follow_ups(table: Mapping[str, Any], captured: Mapping[str, Field]) -> tuple[FollowUp, ...]:

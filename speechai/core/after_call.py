@@ -54,17 +54,20 @@ def judge(
 ) -> tuple[OutcomeRow, bool]:
     """The outcome of a call, and whether it was a success. None stands for a call whose end was never told.
 
-    `values` are the agent's fields as they were read (`read_captured`): a field that says "no" is no success.
+    `values` are the agent's fields as they were read (`read_captured`): a field that says "no" is no success, and what
+    somebody else said (`UseCase.right_person`) never is one.
 
     With `asked_for_later` (the person wants to be called again) Retell's own judgement is not enough: a polite call
     that put everything off is no success, one with a promise in it is.
     """
     if facts is None:
         return load_outcomes()["unknown"], False
-    row = outcome_of(facts.reason, in_voicemail=facts.in_voicemail)
+    right_person = use_case.right_person_spoke(values)
+    row = outcome_of(facts.reason, in_voicemail=facts.in_voicemail, right_person=right_person)
     # A reason that Retell added after this version: what the call says itself keeps a debtor who has promised from
     # being called again (retell-api 4.4).
-    may_succeed = row.retry is Retry.SUCCESS or (row.reason == "unknown" and facts.status == "ended")
+    is_talk = row.retry is Retry.SUCCESS or (row.reason == "unknown" and facts.status == "ended")
+    may_succeed = is_talk and right_person is not False
     successful = None if asked_for_later or row.outcome is Outcome.CALLBACK else facts.successful
     return row, may_succeed and use_case.is_success(successful=successful, captured=values)
 

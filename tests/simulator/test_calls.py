@@ -84,7 +84,27 @@ def test_a_script_may_put_any_value_into_the_analysis(start: Start) -> None:
     assert call["call_analysis"]["custom_analysis_data"] == {
         "fecha_pago_cliente": "31-02-2027",
         "monto_pago_cliente": "mucho",
+        "habla_titular": True,
     }
+
+
+@pytest.mark.parametrize("outcome", ["third_party", "wrong_person"])
+def test_somebody_else_is_told_nothing_of_the_debt_and_written_down_as_such(start: Start, outcome: str) -> None:
+    debtor = {"nombre": "Ana Soto", "monto": "120.000", "empresa": "Acreedora"}
+    call = finished(start(script=scripted(outcome=outcome)), retell_llm_dynamic_variables=debtor)
+    assert call["call_analysis"]["custom_analysis_data"] == {
+        "fecha_pago_cliente": "",
+        "monto_pago_cliente": 0,
+        "habla_titular": False,
+    }
+    assert "Ana Soto" in call["transcript"]
+    assert not [word for word in ("120.000", "Acreedora", "saldo", "deuda") if word in call["transcript"]]
+
+
+@pytest.mark.parametrize("outcome", ["early_hangup", "error_asr"])
+def test_where_nobody_can_tell_who_spoke_nothing_is_written_down(start: Start, outcome: str) -> None:
+    call = finished(start(script=scripted(outcome=outcome)))
+    assert "habla_titular" not in call["call_analysis"]["custom_analysis_data"]
 
 
 def test_a_call_that_never_connected_has_no_talk_and_no_custom_fields(start: Start) -> None:
@@ -183,7 +203,8 @@ def test_default_weights_give_the_demonstration_its_shape() -> None:
     drawn = Counter(script.decide(seed=1, to_number=f"+569{n:08d}", attempt=1).name for n in range(4_000))
     share = {name: count / 40 for name, count in drawn.items()}
     assert share["promise"] == pytest.approx(35, abs=3)
-    assert share["conversation"] == pytest.approx(15, abs=3)
+    assert share["conversation"] == pytest.approx(12, abs=3)
+    assert share["third_party"] == pytest.approx(3, abs=1)
     assert share["dial_no_answer"] == pytest.approx(25, abs=3)
     assert share["dial_busy"] == pytest.approx(8, abs=2)
     assert share["voicemail_reached"] + share["voicemail_found_later"] == pytest.approx(10, abs=2)

@@ -211,12 +211,7 @@ def _analysis(record: CallRecord, said: Conversation) -> dict[str, Any]:
     }
     # Retell does not fill custom fields for a call without a conversation.
     if outcome.has_conversation and record.timeline.connected_ms is not None:
-        promise = said.promise
-        shown["custom_analysis_data"] = {
-            "fecha_pago_cliente": promise.due_on.isoformat() if promise else "",
-            "monto_pago_cliente": promise.amount if promise else 0,
-            **({} if stopped else outcome.analysis),
-        }
+        shown["custom_analysis_data"] = {**said.analysis(), **({} if stopped else outcome.analysis)}
     return shown
 
 

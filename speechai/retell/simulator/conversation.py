@@ -34,11 +34,25 @@ class Promise:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversation:
-    """Utterances as (role, text); the promise, None where none was made; one sentence of summary."""
+    """Utterances as (role, text); the promise, None where none was made; one sentence of summary.
+
+    `right_person`: whether the person who was called spoke, None where the talk does not tell.
+    """
 
     lines: tuple[tuple[str, str], ...]
     promise: Promise | None
     summary: str
+    right_person: bool | None
+
+    def analysis(self) -> dict[str, Any]:
+        """`custom_analysis_data` as an agent for collections writes it: an empty date and 0 where nothing was promised,
+        `habla_titular` only where it is certain."""
+        promise, person = self.promise, self.right_person
+        return {
+            "fecha_pago_cliente": promise.due_on.isoformat() if promise else "",
+            "monto_pago_cliente": promise.amount if promise else 0,
+            **({} if person is None else {"habla_titular": person}),
+        }
 
 
 def converse(scene: Scene, *, variables: Mapping[str, Any], today: date, chance: random.Random) -> Conversation:
@@ -56,7 +70,7 @@ def converse(scene: Scene, *, variables: Mapping[str, Any], today: date, chance:
         ("agent", f"Le llamo de {company} por su saldo pendiente de {_pesos(balance)}."),
     )
     said = _SCENES[scene](opening, name, promise, chance)
-    return Conversation(lines=said, promise=promise, summary=_SUMMARIES[scene])
+    return Conversation(lines=said, promise=promise, summary=_SUMMARIES[scene], right_person=_RIGHT_PERSON.get(scene))
 
 
 def utterances(conversation: Conversation, *, duration_ms: int) -> list[dict[str, Any]]:
@@ -149,6 +163,13 @@ _SCENES: Mapping[Scene, Any] = {
         ("user", f"No, aquí no vive {name}. Número equivocado."),
         ("agent", "Disculpe la molestia. Hasta luego."),
     ),
+    Scene.SOMEBODY_ELSE: lambda opening, name, *_: (
+        opening[0],
+        ("user", "No se encuentra, soy de la familia."),
+        ("agent", f"Gracias. ¿A qué hora podría encontrar a {name}?"),
+        ("user", "Llega en la tarde."),
+        ("agent", "Muchas gracias, volveremos a llamar. Hasta luego."),
+    ),
     Scene.DO_NOT_CALL: _after_opening(
         ("user", "No me llamen nunca más."), ("agent", "Entendido, no volveremos a llamarle.")
     ),
@@ -174,6 +195,7 @@ _SUMMARIES: Mapping[Scene, str] = {
     Scene.NO_PROMISE: "Se conversó con el cliente, que no comprometió pago.",
     Scene.EARLY_HANGUP: "El cliente cortó a los pocos segundos.",
     Scene.WRONG_PERSON: "Contestó otra persona; el número no es del cliente.",
+    Scene.SOMEBODY_ELSE: "Contestó un familiar; el cliente no estaba.",
     Scene.DO_NOT_CALL: "El cliente pidió no volver a ser llamado.",
     Scene.CALLBACK: "El cliente pidió que le llamen más tarde.",
     Scene.HANDED_OVER: "El cliente pidió hablar con un ejecutivo.",
@@ -181,3 +203,14 @@ _SUMMARIES: Mapping[Scene, str] = {
     Scene.VOICEMAIL: "Contestó el buzón de voz.",
     Scene.MENU: "Contestó un menú automático.",
 }
+
+_RIGHT_PERSON: Mapping[Scene, bool] = {
+    Scene.PROMISE: True,
+    Scene.NO_PROMISE: True,
+    Scene.DO_NOT_CALL: True,
+    Scene.CALLBACK: True,
+    Scene.HANDED_OVER: True,
+    Scene.WRONG_PERSON: False,
+    Scene.SOMEBODY_ELSE: False,
+}
+"""Who hangs up after a greeting, and who was heard before a call broke off, is not written down."""

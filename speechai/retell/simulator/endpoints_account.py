@@ -70,6 +70,7 @@ def _agent(agent: Agent, version: int) -> dict[str, Any]:
         "post_call_analysis_data": [
             {"type": "string", "name": "fecha_pago_cliente", "description": "Fecha de pago comprometida"},
             {"type": "number", "name": "monto_pago_cliente", "description": "Monto comprometido"},
+            {"type": "boolean", "name": "habla_titular", "description": "Habla el titular"},
         ],
     }
     if agent.webhook_url is not None:

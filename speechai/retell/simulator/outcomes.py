@@ -35,6 +35,7 @@ class Scene(StrEnum):
     NO_PROMISE = "no_promise"
     EARLY_HANGUP = "early_hangup"
     WRONG_PERSON = "wrong_person"
+    SOMEBODY_ELSE = "somebody_else"
     DO_NOT_CALL = "do_not_call"
     CALLBACK = "callback"
     HANDED_OVER = "handed_over"
@@ -131,6 +132,7 @@ def _special() -> list[Outcome]:
         replace(hangup, name="conversation"),
         replace(hangup, name="early_hangup", scene=Scene.EARLY_HANGUP, talk="early_hangup"),
         replace(hangup, name="wrong_person", scene=Scene.WRONG_PERSON),
+        replace(talk, name="third_party", scene=Scene.SOMEBODY_ELSE),
         replace(talk, name="voicemail_found_later", scene=Scene.VOICEMAIL, talk="machine", in_voicemail=True),
         replace(missed, name="unknown_reason", reason="carrier_quarantined"),
         replace(missed, name="stuck_registered", stuck=CallStatus.REGISTERED),
@@ -147,7 +149,8 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType(_NAMED)
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
         "promise": 35,
-        "conversation": 15,
+        "conversation": 12,
+        "third_party": 3,
         "dial_no_answer": 25,
         "dial_busy": 8,
         "voicemail_reached": 8,

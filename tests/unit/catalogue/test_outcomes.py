@@ -15,6 +15,7 @@ from speechai.retell.vocabulary import (
 
 OWN_ROWS = {
     "unknown",
+    "third_party_reached",
     "request_refused_for_the_number",
     "request_refused_for_the_account",
     "request_refused_for_now",
@@ -64,7 +65,7 @@ EXPECTED = {
 }
 
 
-def test_the_table_has_every_reason_of_retell_and_its_own_four_rows() -> None:
+def test_the_table_has_every_reason_of_retell_and_its_own_five_rows() -> None:
     assert load_outcomes().keys() == {str(reason) for reason in DisconnectionReason} | OWN_ROWS
 
 
@@ -119,6 +120,37 @@ def test_a_conversation_that_the_analysis_calls_a_voicemail_is_silence(reason: D
 @pytest.mark.parametrize("reason", ["user_requested_dnc", "invalid_destination", "no_valid_payment", "dial_busy"])
 def test_a_voicemail_does_not_hide_what_is_certain(reason: str) -> None:
     assert outcome_of(reason, in_voicemail=True) == outcome_of(reason)
+
+
+@pytest.mark.parametrize("reason", [r for r in DisconnectionReason if EXPECTED[r][1] is Retry.SUCCESS], ids=str)
+def test_a_conversation_with_somebody_else_is_a_contact_that_is_tried_again(reason: DisconnectionReason) -> None:
+    row = outcome_of(reason, right_person=False)
+    assert (row.outcome, row.retry, row.attempt, row.contact, row.silent) == (
+        Outcome.THIRD_PARTY,
+        Retry.OTHER,
+        True,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize("right_person", [None, True])
+@pytest.mark.parametrize("reason", DisconnectionReason, ids=str)
+def test_only_a_clear_no_makes_somebody_a_third_party(reason: DisconnectionReason, right_person: bool | None) -> None:
+    assert outcome_of(reason, right_person=right_person) == outcome_of(reason)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [*(r for r in DisconnectionReason if EXPECTED[r][1] is not Retry.SUCCESS), "brand_new_in_2027", None],
+    ids=str,
+)
+def test_a_third_party_does_not_hide_a_wish_not_to_be_called_nor_what_was_no_conversation(reason: str | None) -> None:
+    assert outcome_of(reason, right_person=False) == outcome_of(reason)
+
+
+def test_a_voicemail_is_nobody_and_no_third_party() -> None:
+    assert outcome_of("agent_hangup", in_voicemail=True, right_person=False).outcome is Outcome.VOICEMAIL
 
 
 @pytest.mark.parametrize(

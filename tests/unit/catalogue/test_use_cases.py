@@ -117,6 +117,29 @@ def test_a_callback_can_be_captured_in_every_use_case(use_case: UseCase) -> None
 
 
 @pytest.mark.parametrize("use_case", load_use_cases().values(), ids=lambda use_case: use_case.name)
+def test_every_use_case_asks_who_spoke(use_case: UseCase) -> None:
+    assert use_case.right_person == "habla_titular"
+    assert use_case.captured["habla_titular"].kind is Kind.BOOLEAN
+    assert "habla_titular" not in use_case.success_any
+
+
+@pytest.mark.parametrize(
+    ("captured", "spoke"),
+    [
+        ({"f": True}, True),
+        ({"f": False}, False),
+        ({}, None),
+        ({"f": "no"}, None),
+        ({"f": 0}, None),
+        ({"g": False}, None),
+    ],
+)
+def test_who_spoke_is_only_what_was_read_as_yes_or_no(captured: dict[str, Any], spoke: bool | None) -> None:
+    assert read_use_case("u", {**field(kind="boolean"), "right_person": "f"}).right_person_spoke(captured) is spoke
+    assert read_use_case("u", field(kind="boolean")).right_person_spoke(captured) is None
+
+
+@pytest.mark.parametrize("use_case", load_use_cases().values(), ids=lambda use_case: use_case.name)
 def test_the_words_of_a_choice_mean_one_choice_only(use_case: UseCase) -> None:
     for captured in use_case.captured.values():
         words = [word for name, others in (captured.choices or {}).items() for word in {name, *others}]
@@ -264,6 +287,8 @@ def test_every_fact_can_be_told_to_an_agent() -> None:
         (lambda: table(variables=None), "'variables' is missing"),
         (lambda: table(variables={"monto": "debt"}), "variables: ['debt'] are none of name"),
         (lambda: table(variables={"Monto Total": "amount"}), "'Monto Total' is not a name"),
+        (lambda: table(right_person="f"), "right_person: 'f' is not a captured field of kind boolean"),
+        (lambda: table(right_person="g"), "right_person: 'g' is not a captured field of kind boolean"),
         (lambda: table(negotiation="../x"), "'../x' is not a name"),
         (lambda: table(succes_any=["f"]), "the file: unknown ['succes_any']"),
         (lambda: field(kind="money"), "'money' is not a valid Kind"),

@@ -301,6 +301,16 @@ def facts(**values: object) -> CallFacts:
         (facts(reason="dial_busy", status="not_connected", successful=True), Outcome.BUSY, False),
         (facts(reason="call_transfer", successful=True), Outcome.TRANSFERRED, True),
         (facts(reason="error_asr", status="error", successful=True), Outcome.PROVIDER_ERROR, False),
+        # Somebody else spoke: whatever was captured, the person who was called has promised nothing.
+        (facts(successful=True, captured={"habla_titular": "no"}), Outcome.THIRD_PARTY, False),
+        (facts(captured={"habla_titular": False, "fecha_pago_cliente": "2026-12-01"}), Outcome.THIRD_PARTY, False),
+        (facts(reason="call_transfer", successful=True, captured={"habla_titular": False}), Outcome.THIRD_PARTY, False),
+        (facts(reason="user_requested_callback", captured={"habla_titular": False}), Outcome.THIRD_PARTY, False),
+        (facts(reason="user_requested_dnc", captured={"habla_titular": False}), Outcome.DO_NOT_CALL, False),
+        (facts(in_voicemail=True, captured={"habla_titular": False}), Outcome.VOICEMAIL, False),
+        (facts(successful=True, captured={"habla_titular": True}), Outcome.CONVERSATION, True),
+        (facts(successful=True, captured={"habla_titular": "no se sabe"}), Outcome.CONVERSATION, True),
+        (facts(reason="brand_new", successful=True, captured={"habla_titular": False}), Outcome.UNKNOWN, False),
         # A reason added after this version: a promise that was made is kept, anything else is tried again later.
         (facts(reason="brand_new", successful=True), Outcome.UNKNOWN, True),
         (facts(reason="brand_new", captured={"fecha_pago_cliente": "2026-12-01"}), Outcome.UNKNOWN, True),
