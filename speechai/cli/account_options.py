@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from speechai.cli.order_options import _overrides as read_overrides
+from speechai.cli.order_options import read_overrides as read_overrides
 
 if TYPE_CHECKING:
     from speechai.core.accounts import Plan

@@ -43,12 +43,14 @@ def enqueue(
     from speechai.cli.sending import check_order, send_file
     from speechai.cli.session import load, opened
     from speechai.core.model import Pacing
-    from speechai.operation.submitting import Order
+    from speechai.operation.submitting import Order, advice_on, policy_of
 
     order = Order(pacing=Pacing(pacing), **asked)
     _check_output(rejects)
     settings = load()
     check_order(settings, file, order)
+    for advice in advice_on(policy_of(settings, order), order, country=settings.country):
+        note(f"Note: {advice}")
     if dry_run:
         show_dry_run(settings, file, order, rejects=rejects, as_json=as_json)
         return

@@ -23,6 +23,7 @@ from speechai.cli import (
     batches,
     checking,
     demonstration,
+    do_not_call,
     enqueueing,
     jobs,
     numbers,
@@ -49,7 +50,8 @@ def speechai() -> None:
 
 
 _MODULES = (
-    enqueueing, planning, batches, jobs, why, accounts, numbers, alerts, reporting, checking, running, demonstration,
+    enqueueing, planning, batches, jobs, why, do_not_call, accounts, numbers, alerts, reporting, checking, running,
+    demonstration,
 )  # fmt: skip
 
 for _module in _MODULES:

@@ -32,7 +32,7 @@ def _mapping(_context: click.Context, _option: click.Parameter, given: tuple[str
     return mapping
 
 
-def _overrides(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+def read_overrides(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
     """`attempts_a_day=2` as {"attempts_a_day": 2}: values as TOML writes them, a bare word as a text."""
     overrides: dict[str, Any] = {}
     for text in given:
@@ -84,7 +84,7 @@ _OPTIONS = (
         "overrides",
         metavar="FIELD=VALUE",
         multiple=True,
-        callback=_overrides,
+        callback=read_overrides,
         help="A field of the policy for this list alone, e.g. attempts_a_day=2. Repeatable.",
     ),
     click.option("--because", metavar="TEXT", help="Why an override may loosen a legal preset; kept with the batch."),

@@ -270,20 +270,18 @@ class Rehearsal:
         return chance.row, success
 
     def _put_back(self, listed: Listed, denied: Denied, at: datetime) -> None:
-        """As `operation.calling`: who may never be called has failed; in a wave batch a wait ends with a wave, but for
-        somebody who has named the time."""
+        """As `operation.calling`."""
         held = self.held.setdefault(denied.code, Held(denied))
         if denied.code not in listed.denials:
             listed.denials = (*listed.denials, denied.code)
             held.people += 1
         held.times += 1
         listed.denied = denied
-        if denied.next_at is None:
-            self._finish(listed, JobStatus.FAILED, None, at)
-        elif self.batch.pacing is Pacing.WAVES and listed.callback_at is None:
-            self._wait(listed, self.rulings.returns_at(denied.next_at), admitted=False)
+        back = self.rulings.after_denial(listed, denied, at)
+        if back.next_attempt_at is None:
+            self._finish(listed, back.status, None, at)
         else:
-            self._wait(listed, denied.next_at, admitted=True)
+            self._wait(listed, back.next_attempt_at, admitted=back.admitted)
 
     def _end_call(self) -> None:
         """As `operation.finishing`: the first call to end is judged, counted, and becomes its contact's next step."""

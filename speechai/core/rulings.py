@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from speechai.catalogue.outcomes import OutcomeRow
 from speechai.catalogue.policies import Policy
-from speechai.core.after_call import Delays, NextStep, after_call, retry_at
+from speechai.core.after_call import Delays, NextStep, after_call
+from speechai.core.after_denial import Return, after_denial
 from speechai.core.calendar import local_instant, next_wave, openings_on
 from speechai.core.decision import Allowed, Denial, Denied
 from speechai.core.may_call import may_call
@@ -185,7 +186,7 @@ class Rulings:
         self._waits: dict[Hashable, timedelta] = {}
         self._steps: dict[Hashable, NextStep] = {}
         self._waves: list[datetime] = []
-        self._returns: dict[datetime, datetime] = {}
+        self._returns: dict[Hashable, Return] = {}
 
     def moments_of(self, site: Site) -> Moments:
         """The edges of the site's days; the same object for the same site. Raises ValueError for one without a
@@ -296,9 +297,12 @@ class Rulings:
             waves.append(next_wave(self._policy, self._batch.site, waves[-1] + _MOMENT))
         return waves[bisect_left(waves, earliest)]
 
-    def returns_at(self, next_at: datetime) -> datetime:
-        """When somebody who was denied until `next_at` is due again."""
-        found = self._returns.get(next_at)
+    def after_denial(self, listed: Listed, denied: Denied, at: datetime) -> Return:
+        """Where the denial leaves the contact; the same for all whom one rule denies until one instant."""
+        key = (denied.code, denied.next_at or at, denied.next_at is None, listed.callback_at is None)
+        found = self._returns.get(key)
         if found is None:
-            found = self._returns[next_at] = retry_at(self._batch, self._policy, next_at)
+            job = replace(listed.job, callback_at=listed.callback_at)
+            found = after_denial(denied, job=job, batch=self._batch, policy=self._policy, now=at)
+            self._returns[key] = found
         return found

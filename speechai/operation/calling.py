@@ -16,10 +16,11 @@ import structlog
 
 from speechai.catalogue.negotiation import get_table
 from speechai.catalogue.outcomes import load_outcomes
-from speechai.core.after_call import after_call, retry_at
+from speechai.core.after_call import after_call
+from speechai.core.after_denial import after_denial
 from speechai.core.decision import Denial, Denied
 from speechai.core.may_call import may_call
-from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus, Pacing
+from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus
 from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
@@ -31,20 +32,6 @@ from speechai.retell.call_request import CallRequest
 from speechai.store import accounts, attempts, batches, jobs, people
 
 log = structlog.get_logger(__name__)
-
-_MOMENTARY = (
-    Denial.NO_CAPACITY,
-    Denial.PERSON_BUSY,
-    Denial.BATCH_NOT_RUNNING,
-    Denial.CALLERS_RESTING,
-    Denial.CREDIT_RESERVED,
-    Denial.ACCOUNT_LINES,
-)
-"""Worth asking again before the next wave."""
-_OF_THE_ACCOUNT = (Denial.ACCOUNT_UNKNOWN, Denial.ACCOUNT_SUSPENDED, Denial.NO_CREDIT)
-_FOR_SOMEBODY = (Denial.NO_CALLER_NUMBER, *_OF_THE_ACCOUNT)
-"""Nothing is wrong with the contact: the job waits, suspended, until somebody mends it."""
-
 
 def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     """Dials the job's next phone, if its rules allow it now.
@@ -196,31 +183,20 @@ def _refused(context: Context, wanted: Wanted, attempt: Attempt, error: RetellRe
 
 
 def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:
-    """Undoes the claim of a job that may not be called now; one that may never be called has failed."""
-    job, batch = wanted.job, wanted.batch
-    status, at = JobStatus.PENDING, denied.next_at or now
-    # A slot, a start or a pause's end is worth asking for again; any other wait of a wave batch ends with a wave, but
-    # for a callback: the person has named the time.
-    waits_for_a_wave = batch.pacing is Pacing.WAVES and denied.code not in _MOMENTARY and job.callback_at is None
-    if batch.status is BatchStatus.CANCELLED:
-        status = JobStatus.CANCELLED
-    elif denied.code in _FOR_SOMEBODY:
-        status = JobStatus.SUSPENDED
-    elif denied.code is Denial.BATCH_BUDGET:
+    """Undoes the claim of a job that may not be called now."""
+    step = after_denial(denied, job=wanted.job, batch=wanted.batch, policy=wanted.policy, now=now)
+    if step.pause_batch:
         _pause(context, wanted, denied, now)
-    elif denied.next_at is None and denied.code is not Denial.BATCH_NOT_RUNNING:
-        status = JobStatus.FAILED
-    next_at = at if not waits_for_a_wave else retry_at(batch, wanted.policy, at)
     jobs.give_back(
         context.store,
-        job.id,
+        wanted.job.id,
         wanted.attempt_id,
-        status=status,
-        next_attempt_at=None if status.is_final else next_at,
-        admitted=not waits_for_a_wave,
+        status=step.status,
+        next_attempt_at=step.next_attempt_at,
+        admitted=step.admitted,
         reason=f"{denied.code}: {denied.reason}",
         denied=_document(denied, now),
-        suspended_by="account" if denied.code in _OF_THE_ACCOUNT and status is JobStatus.SUSPENDED else None,
+        suspended_by=step.suspended_by,
         now=now,
     )
 

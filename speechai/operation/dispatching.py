@@ -35,10 +35,11 @@ def dispatch_due(context: Context) -> Nudges:
     # With every line busy there is room for one at a time: were the turns begun anew at each look, one list got all.
     due = {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running}
     asked = _callbacks(context, {batch.id for batch in running}, room)
+    others = in_turn(running, due, offset=random.getrandbits(32))
     until = now + timedelta(seconds=settings.lease_seconds)
     return [
         PlaceCall(job_id, ticket + 1)
-        for job_id, ticket in islice(_each_once(chain(asked, in_turn(running, due, offset=random.getrandbits(32)))), room)
+        for job_id, ticket in islice(_each_once(chain(asked, others)), room)
         if jobs.issue_ticket(store, job_id, ticket, until=until)
     ]
 

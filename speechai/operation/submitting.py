@@ -30,6 +30,8 @@ from speechai.store import accounts, batches
 log = structlog.get_logger(__name__)
 
 CURRENCIES = {"CL": "CLP", "AR": "ARS"}
+LAWS = {("debt_collection", "CL"): "cl-ley-21320", ("debt_collection", "AR"): "ar-24240"}
+"""The preset of a country's law for a use case, named to whoever does not choose it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,6 @@ def submit(context: Context, path: Path, order: Order) -> Submitted:
         "file": {"name": path.name, "bytes": size, "sha256": sha256},
         "created_at": now,
     }
-    if order.budget_micros is not None:
-        accounts.set_batch_budget(context.store, account.id, str(document["_id"]), order.budget_micros)
     with path.open("rb") as file:
         known = batches.create_batch(context.store, document, file)
     if known is not None:
@@ -130,6 +130,20 @@ def policy_of(settings: Settings, order: Order, account: Account | None = None) 
     overrides = {**(account.policy_overrides if account else {}), **order.overrides}
     because = order.because or (account.override_because if account else None)
     return allowed_policy(settings, name, overrides, because)
+
+
+def advice_on(policy: Policy, order: Order, *, country: str) -> list[str]:
+    """What an operator should know about the rules of an order before it is called; nothing of it is refused."""
+    advice = []
+    if policy.unverified:
+        fields = ", ".join(sorted(policy.unverified))
+        advice.append(f"policy {policy.label}: not verified, and so read strictly: {fields}. Ask a lawyer before use.")
+    if policy.country is not None and policy.country != country:
+        advice.append(f"policy {policy.label} is the law of {policy.country}; these contacts are in {country}.")
+    law = LAWS.get((order.use_case, country))
+    if law is not None and not policy.is_legal and not policy.simulator_only:
+        advice.append(f"policy {policy.label} holds the house rules only; {law} has the law's own limits.")
+    return advice
 
 
 def negotiation_of(order: Order) -> str | None:
