@@ -1,6 +1,6 @@
 """A month of a whole portfolio in virtual time, judged by the outside checker: no law is broken.
 
-A quarter of the people by default, so that the suite stays in minutes; `MONTH_PEOPLE=1000` plays the full month.
+Some of the people by default, so that the suite stays in minutes; `MONTH_PEOPLE=1000` plays the full month.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .month_figures import broken_by_callers, figures_of
 from .receiver import SECRET, running_receiver
 from .virtual import World
 
-PEOPLE = int(os.environ.get("MONTH_PEOPLE", "250"))
+PEOPLE = int(os.environ.get("MONTH_PEOPLE", "120"))
 POOLS = {"main": GENERAL, "norte": NORTE, "sur": GENERAL, "oeste": OESTE, "este": GENERAL}
 SETTINGS: dict[str, Any] = {
     "capacity_retry_seconds": 60,
@@ -54,9 +54,9 @@ def open_accounts(here: World) -> None:
     for account, paid in (
         (
             Account(id="norte", name="Norte", plan=Plan.CREDIT, from_numbers=NORTE),
-            3 * reserved + in_proportion(3_000_000),
+            2 * reserved + in_proportion(3_000_000),
         ),
-        (Account(id="sur", name="Sur", plan=Plan.MINUTES), 4 * 180 + in_proportion(500)),
+        (Account(id="sur", name="Sur", plan=Plan.MINUTES), 180 + in_proportion(600)),
         (
             Account(
                 id="oeste",
