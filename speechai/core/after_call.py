@@ -72,6 +72,12 @@ def judge(
     return row, may_succeed and use_case.is_success(successful=successful, captured=values)
 
 
+def is_contact(policy: Policy, row: OutcomeRow) -> bool:
+    """Whether a call that ended as `row` was an effective contact: somebody talked, or a machine where the policy counts
+    one so."""
+    return row.contact or (policy.voicemail_is_contact and row.outcome is Outcome.VOICEMAIL)
+
+
 def after_call(
     *,
     row: OutcomeRow,

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from speechai.catalogue.odds import Odds
 from speechai.catalogue.outcomes import Outcome, OutcomeRow
 from speechai.catalogue.policies import Policy
-from speechai.core.after_call import NextStep
+from speechai.core.after_call import NextStep, is_contact
 from speechai.core.callbacks import clamp_callback
 from speechai.core.decision import Denial, Denied
 from speechai.core.model import Batch, Job, JobStatus, Pacing, Person, Phone
@@ -292,7 +292,7 @@ class Rehearsal:
         if row.outcome is Outcome.CALLBACK and not success:
             callback_at = clamp_callback(self.policy, listed.job.site, at + self.odds.callback_after, at)
         step, next_at = self.rulings.after_call(listed, row, call.phone, at, success=success, callback_at=callback_at)
-        talked = row.contact or (self.policy.voicemail_is_contact and row.outcome is Outcome.VOICEMAIL)
+        talked = is_contact(self.policy, row)
         for tally in (listed.person, listed.phones[call.phone]):
             if row.attempt:
                 tally.settle(

@@ -12,9 +12,10 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from speechai.catalogue.outcomes import Outcome, OutcomeRow
+from speechai.catalogue.outcomes import OutcomeRow
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import UseCase
+from speechai.core.after_call import is_contact
 from speechai.core.callbacks import CallbackWish
 from speechai.core.captured import Captured
 from speechai.core.model import Attempt, Batch, CallFacts, Job
@@ -45,8 +46,7 @@ class Ended:
     @property
     def talked(self) -> bool:
         """Whether it was an effective contact, by the outcome and by what the policy says of voicemail."""
-        counts = isinstance(self.policy, Policy) and self.policy.voicemail_is_contact
-        return self.row.contact or (counts and self.row.outcome is Outcome.VOICEMAIL)
+        return is_contact(self.policy, self.row) if isinstance(self.policy, Policy) else self.row.contact
 
 
 def attempt_result(ended: Ended) -> dict[str, Any]:
