@@ -6,7 +6,7 @@ Enter the evidence; leave sentences about what was broken: follow-up actions, an
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ from .wishes import wishes
 PROMISED = "fecha_pago_cliente"
 AFTER_A_PROMISE = frozenset({"payment_link", "review_promise"})
 """Of these one follows from every promise in a debt collection, and none from any other call."""
+AFTER_A_FIELD = {"reminder": {"reschedule": "nueva_fecha"}, "marketing": {"send_information": "interesado"}}
+"""By use case: what follows from a conversation in which the agent filled a field."""
 STEP = timedelta(minutes=5)
 
 
@@ -38,14 +40,20 @@ def actions_exist_once(evidence: Evidence, _: Limits) -> Iterator[str]:
         elif call is None or not rang(call):
             yield f"action {name} follows from attempt {attempt_id}, whose call did not happen"
     for attempt in evidence.attempts:
-        if attempt["state"] == "finished" and attempt.get("use_case") == "debt_collection" and attempt["_id"] in calls:
-            found = names[attempt["_id"]] & AFTER_A_PROMISE
-            if len(found) != _promised(attempt, calls[attempt["_id"]]):
-                yield f"from attempt {attempt['_id']} followed {sorted(found)}, promised was {_captured(attempt)}"
+        call = calls.get(attempt["_id"])
+        if attempt["state"] == "finished" and call is not None:
+            found = names[attempt["_id"]]
+            if not _are_due(found, attempt, call):
+                yield f"from attempt {attempt['_id']} followed {sorted(found)}, captured was {_captured(attempt)}"
 
 
-def _promised(attempt: Document, call: Document) -> bool:
-    return talked(call) and bool(_captured(attempt).get(PROMISED))
+def _are_due(found: Set[str], attempt: Document, call: Document) -> bool:
+    """Whether these actions, and no others, follow from the call."""
+    fields = _captured(attempt) if talked(call) else {}
+    if attempt.get("use_case") == "debt_collection":
+        return found <= AFTER_A_PROMISE and len(found) == bool(fields.get(PROMISED))
+    table = AFTER_A_FIELD.get(str(attempt.get("use_case")), {})
+    return found == {name for name, field in table.items() if fields.get(field)}
 
 
 def _captured(attempt: Document) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ the numbers of its own batch.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -141,6 +141,16 @@ def one_call_at_once(evidence: Evidence, _: Limits) -> Iterator[str]:
             until[who] = max(until.get(who, 0), ends)
 
 
+def attempts_of_a_job(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 3: a contact has its number of attempts, and one more for each callback that was kept."""
+    made: Counter[str] = Counter()
+    for one in dialled(evidence):
+        if rang(one.call):
+            made[one.job["_id"]] += one.wish is None
+            if made[one.job["_id"]] > one.job["max_attempts"] and not one.job.get("resets"):
+                yield f"job {one.job['_id']} was called {made[one.job['_id']]} times of {one.job['max_attempts']}"
+
+
 def silence_excludes(evidence: Evidence, _: Limits) -> Iterator[str]:
     """Law 4. A silent day counts once it is over; a conversation ends the row. A machine that answers is silence,
     whatever it is for other laws."""
@@ -173,23 +183,30 @@ def heard(call: Document) -> str:
     return "talked" if talked(call) else "neither"
 
 
-def only_when_allowed(evidence: Evidence, _: Limits) -> Iterator[str]:
-    """Law 5: hours, days and holidays at the contact's place; a running batch, an active account, nobody who is on the
-    do-not-call list."""
-    forbidden = _do_not_call_by_command(evidence)
-    suspended = suspensions(evidence)
-    asked: dict[str, datetime] = {}
+def only_when_open(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 5: hours, days and holidays at the contact's place; a running list; an active account that may call there."""
+    suspended, accounts = suspensions(evidence), evidence.by_id("accounts")
     for one in dialled(evidence):
         job, at = one.job, one.at
-        who = {f"person {job['person_id']}", f"phone {one.call['to_number']}"}
+        countries = accounts.get(str(one.batch.get("account_id")), {}).get("countries")
         if closed := why_closed(one.rules.door, job, at):
             yield f"job {job['_id']} was called {closed}"
         if not was_running(one.batch, at):
             yield f"job {job['_id']} was called at {at} while its batch was not running"
         if stopped := covering(suspended[one.batch.get("account_id")], at - PACE, at):
             yield f"job {job['_id']} was called at {at}, its account is suspended since {stopped}"
+        if countries and job["country"] not in countries:
+            yield f"job {job['_id']} was called in {job['country']}, its account may call {countries}"
         if _too_early_for_a_wave(one):
             yield f"job {job['_id']} of a wave batch was called before the day's first wave, at {at}"
+
+
+def nobody_who_is_not_to_be_called(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 5: whoever asked not to be called in a call, and whoever is on the list by command, and their telephones."""
+    forbidden = _do_not_call_by_command(evidence)
+    asked: dict[str, datetime] = {}
+    for one in dialled(evidence):
+        at, who = one.at, {f"person {one.job['person_id']}", f"phone {one.call['to_number']}"}
         for name in sorted(who):
             if asked.get(name, at) < at and not _lifted_since(forbidden[name], asked[name], at):
                 yield f"{name} was called after asking not to be"

@@ -15,9 +15,11 @@ from itertools import pairwise
 
 from .after_laws import actions_are_delivered, actions_exist_once, callbacks_are_kept
 from .contact_laws import (
+    attempts_of_a_job,
     caps_hold,
+    nobody_who_is_not_to_be_called,
     one_call_at_once,
-    only_when_allowed,
+    only_when_open,
     people_a_day,
     silence_excludes,
 )
@@ -90,6 +92,8 @@ def _nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield f"job {job['_id']} is {status} and has a next time"
         elif status == "pending":
             yield from _waits(evidence, job, batch)
+        elif status == "suspended" and job.get("suspended_by") == "account":
+            yield from _held_by_the_account(evidence, job)
     waiting = {job["batch_id"] for job in evidence.jobs if job["status"] not in FINAL}
     for batch in evidence.batches:
         if batch["status"] in ("completed", "cancelled") and batch["_id"] in waiting:
@@ -110,6 +114,18 @@ def _waits(evidence: Evidence, job: Document, batch: Document) -> Iterator[str]:
         yield f"job {job['_id']} was due at {due} and is forgotten"
     elif batch["status"] == "running" and due < evidence.now - timedelta(days=6):
         yield f"job {job['_id']} waits for a wave since {due}"
+
+
+def _held_by_the_account(evidence: Evidence, job: Document) -> Iterator[str]:
+    """A sweep frees the contacts of an account that is active again within minutes."""
+    account = evidence.by_id("accounts").get(job["account_id"])
+    if account is None or account["status"] != "active":
+        return
+    resumed_at = max(
+        (change["at"] for change in account["history"] if change["what"] == "resumed"), default=job["status_at"]
+    )
+    if max(resumed_at, job["status_at"]) < evidence.now - timedelta(hours=1):
+        yield f"job {job['_id']} is suspended with an account that is active since {resumed_at}"
 
 
 def _open_time(job: Document, batch: Document, since: datetime, now: datetime) -> bool:
@@ -179,10 +195,12 @@ CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
     (1, _one_call_an_attempt),
     (2, _nobody_is_lost),
     (3, caps_hold),
+    (3, attempts_of_a_job),
     (3, counters_agree),
     (3, one_call_at_once),
     (4, silence_excludes),
-    (5, only_when_allowed),
+    (5, only_when_open),
+    (5, nobody_who_is_not_to_be_called),
     (5, people_a_day),
     (5, nobody_for_an_empty_account),
     (6, _limits_hold),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,6 +65,8 @@ def calls_are_charged(evidence: Evidence, _: Limits) -> Iterator[str]:
         yield f"attempt {attempt_id} is charged {charged[attempt_id]} for no call"
     for attempt_id, call in calls.items():
         attempt = attempts.get(attempt_id)
+        if attempt is not None and _is_asked_for_ever(attempt, evidence.now):
+            yield f"attempt {attempt_id} ended at {attempt['finished_at']} and its cost is still asked for"
         account = accounts.get(str((attempt or {}).get("account_id")))
         if attempt is None or account is None or not _cost_is_known(attempt, call):
             continue
@@ -88,6 +90,11 @@ def _cost_is_known(attempt: Document, call: Document) -> bool:
     found = attempt["state"] == "finished" and attempt.get("call_id") is not None
     asks_again = attempt.get("next_poll_at") is not None
     return found and not asks_again and end is not None and closed_at is not None and end <= closed_at
+
+
+def _is_asked_for_ever(attempt: Document, now: datetime) -> bool:
+    waits = attempt["state"] == "finished" and attempt.get("next_poll_at") is not None
+    return waits and attempt["finished_at"] < now - timedelta(days=3)
 
 
 def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:

@@ -101,6 +101,8 @@ def script_of(people: Sequence[Debtor]) -> dict[str, Any]:
             plan = ["dial_no_answer", FAREWELL]
         elif number % 20 == 14:
             plan = [PUT_OFF]
+        elif number % 20 == 18:
+            plan = ["dial_busy", {**PROMISE, "nueva_fecha": "2026-10-05"}]
         elif 0.6 * len(people) <= number < 0.7 * len(people) and not plan:
             plan = ["dial_failed", "dial_failed", "dial_failed", PROMISE]  # carriers that refuse one of our numbers
         if plan:

@@ -59,6 +59,7 @@ def figures_of(evidence: Evidence) -> dict[str, int]:
         "numbers that were rested": sum("rested_at" in caller for caller in evidence.callers),
         "payment links": sum(action["name"] == "payment_link" for action in evidence.actions),
         "promises to review": sum(action["name"] == "review_promise" for action in evidence.actions),
+        "other dates agreed on": sum(action["name"] == "reschedule" for action in evidence.actions),
         "deliveries": len(evidence.deliveries),
     }
 

@@ -69,6 +69,7 @@ def a_job(job: str, person: str, **fields: Any) -> dict[str, Any]:
         "status": "done",
         "reason": "conversation",
         "attempts": 1,
+        "max_attempts": 9,
         "attempt_id": None,
         "time_zone": "America/Santiago",
         "country": "CL",
@@ -115,6 +116,7 @@ def healthy() -> Evidence:
         accounts=[
             {
                 "_id": "main",
+                "status": "active",
                 "plan": "credit",
                 "balance": 1_000_000 - COST,
                 "reserved": 0,
@@ -125,6 +127,7 @@ def healthy() -> Evidence:
                 "lines_free": 2,
                 "calls_a_day": None,
                 "day_budget": None,
+                "countries": [],
                 "history": [],
             }
         ],
@@ -341,6 +344,17 @@ def running_and_due_since_yesterday(seen: Evidence) -> None:
     seen.jobs[0].update(status="pending", next_attempt_at=MONDAY - DAY, admitted=True)
 
 
+def held_by_an_active_account(seen: Evidence) -> None:
+    seen.batches[0].update(status="running")
+    seen.jobs[0].update(status="suspended", suspended_by="account", status_at=MONDAY - DAY)
+    seen.accounts[0]["history"] = [{"at": MONDAY - 2 * HOUR, "what": "resumed"}]
+
+
+def a_cost_that_is_asked_for_ever(seen: Evidence) -> None:
+    seen.attempts[1]["next_poll_at"] = seen.now
+    seen.now += 4 * DAY
+
+
 def a_call_without_a_charge(seen: Evidence) -> None:
     seen.ledger.pop()
     seen.accounts[0].update(balance=1_000_000, free=1_000_000)
@@ -391,6 +405,16 @@ def promised(seen: Evidence) -> None:
 def a_promise_with_two_actions(seen: Evidence) -> None:
     promised(seen)
     seen.actions = [an_action(), an_action(name="review_promise")]
+
+
+def a_reminder_without_its_action(seen: Evidence) -> None:
+    seen.attempts[1]["use_case"] = "reminder"
+    seen.attempts[1]["retell"]["call_analysis"]["custom_analysis_data"]["nueva_fecha"] = "2026-11-30"
+
+
+def a_reminder_with_an_action_too_many(seen: Evidence) -> None:
+    seen.attempts[1]["use_case"] = "reminder"
+    seen.actions = [an_action(name="reschedule")]
 
 
 def the_same_action_twice(seen: Evidence) -> None:
@@ -455,6 +479,7 @@ PLANTED: list[tuple[int, str, Callable[[Evidence], object]]] = [
     (2, "suspended without a reason", lambda seen: seen.jobs[0].update(status="suspended", reason="")),
     (2, "without a time", lambda seen: seen.jobs[0].update(status="pending", next_attempt_at=None)),
     (2, "is forgotten", running_and_due_since_yesterday),
+    (2, "with an account that is active since", held_by_an_active_account),
     (2, "with a contact that is not", lambda seen: seen.jobs[0].update(status="suspended")),
     (3, "p1 was called 4 times on 2026-11-23", four_in_a_day),
     (3, "p1 was called 2 times in the week until 2026-11-28", twice_in_a_week),
@@ -464,6 +489,7 @@ PLANTED: list[tuple[int, str, Callable[[Evidence], object]]] = [
     (3, "+56911111111 was dialled 2 times on 2026-11-23", a_phone_under_two_ids),
     (3, "+56911111111 was dialled 2 times in the week until 2026-11-24", a_phone_of_two_ids_in_a_week),
     (3, "p1 was called 1:00:00 after the call before", too_soon_after_another),
+    (3, "j1 was called 1 times of 0", lambda seen: seen.jobs[0].update(max_attempts=0)),
     (3, "counts 2 attempts, 1 were made", lambda seen: seen.jobs[0].update(attempts=2)),
     (3, "p1 does not count the call of attempt a1", lambda seen: seen.people[0]["tries"].clear()),
     (3, "+56911111111 does not count the call", lambda seen: seen.phones[0]["tries"].clear()),
@@ -491,6 +517,7 @@ PLANTED: list[tuple[int, str, Callable[[Evidence], object]]] = [
     (5, "its account is suspended since", for_a_suspended_account),
     (5, "was called for with 0", for_an_empty_account),
     (5, "before the day's first wave", before_the_first_wave),
+    (5, "its account may call ['AR']", lambda seen: seen.accounts[0].update(countries=["AR"])),
     (5, "not running", while_paused),
     (5, "called 62 people", more_people_than_a_day_has),
     (6, "3 calls were live", three_live),
@@ -514,6 +541,7 @@ PLANTED: list[tuple[int, str, Callable[[Evidence], object]]] = [
     (7, "attempt a1 is charged 43340, its call cost 0", a_charge_of_a_call_that_cost_nothing),
     (7, "attempt a2 is charged 4334000, its call cost 43340", dollars_for_cents),
     (7, "attempt a2 is charged 43340, its call cost 20", lambda seen: seen.accounts[0].update(plan="minutes")),
+    (7, "its cost is still asked for", a_cost_that_is_asked_for_ever),
     (7, "is charged 43340 for no call", a_charge_for_no_call),
     (7, "a call of another account", lambda seen: seen.attempts[1].update(account_id="other")),
     (7, "2 ledger entries settle:a2", charged_twice),
@@ -522,7 +550,10 @@ PLANTED: list[tuple[int, str, Callable[[Evidence], object]]] = [
     (7, "cost 43340 of its 10000", a_batch_of_a_cent),
     (8, "from attempt a2 followed []", promised),
     (8, "followed ['payment_link', 'review_promise']", a_promise_with_two_actions),
-    (8, "followed ['payment_link'], promised was {}", lambda seen: seen.actions.append(an_action())),
+    (8, "followed ['send_sms'], captured", lambda seen: seen.actions.append(an_action(name="send_sms"))),
+    (8, "followed [], captured was {'nueva_fecha'", a_reminder_without_its_action),
+    (8, "followed ['reschedule'], captured was {}", a_reminder_with_an_action_too_many),
+    (8, "followed ['payment_link'], captured was {}", lambda seen: seen.actions.append(an_action())),
     (8, "exists 2 times", the_same_action_twice),
     (8, "whose call did not happen", an_action_after_nothing),
     (8, "belongs to no attempt", lambda seen: seen.actions.append(an_action("a9"))),
@@ -622,6 +653,26 @@ def test_a_callback_waits_for_a_suspended_account_and_for_nobody_who_is_not_to_b
     seen.accounts[0]["history"].clear()
     assert [one.law for one in violations(seen, LIMITS)] == [8]
     seen.people[0]["do_not_call"] = True
+    assert violations(seen, LIMITS) == []
+
+
+def test_a_callback_waits_for_the_next_day_of_an_account_whose_calls_are_used_up() -> None:
+    seen = healthy()
+    asked_for_a_callback(seen)
+    again(seen, MONDAY + 2 * DAY + 6 * HOUR, of="j2")
+    seen.now = MONDAY + 2 * DAY + 10 * HOUR  # 20:00
+    seen.jobs[0].update(next_attempt_at=seen.now)
+    seen.accounts[0]["calls_a_day"] = 2
+    assert [one.law for one in violations(seen, LIMITS)] == [8]
+    seen.accounts[0]["calls_a_day"] = 1
+    assert {one.law for one in violations(seen, LIMITS)} == {7}
+
+
+def test_a_call_in_the_very_instant_of_a_resume_is_none_of_a_stopped_list_or_account() -> None:
+    seen = healthy()
+    seen.batches[0]["history"] = [{"at": MONDAY - HOUR, "status": "paused"}, {"at": MONDAY, "status": "running"}]
+    suspended = {"at": MONDAY - HOUR, "what": "suspended"}
+    seen.accounts[0]["history"] = [suspended, {"at": MONDAY, "what": "resumed"}]
     assert violations(seen, LIMITS) == []
 
 
