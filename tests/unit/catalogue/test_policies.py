@@ -70,7 +70,7 @@ def test_the_default_policy_holds_the_users_rules_within_chilean_hours() -> None
     assert not policy.simulator_only
     assert not policy.is_legal
     assert (policy.attempts_a_week, policy.contacts_a_week, policy.attempts_a_job) == (None, None, None)
-    assert (policy.phone_attempts_a_day, policy.phone_attempts_a_week) == (None, None)
+    assert (policy.phone_attempts_a_day, policy.phone_attempts_a_week) == (3, None)
     assert (policy.quiet_days, policy.minutes_between_attempts, policy.delays_minutes) == (0, 0, {})
     assert policy.phone_order is PhoneOrder.IN_TURN
     assert policy.callback_lifts

@@ -118,7 +118,8 @@ def test_a_persons_cap_denies_until_it_no_longer_does(
 @pytest.mark.parametrize(
     ("caps", "made", "code", "next_at"),
     [
-        ({}, THREE_TODAY, None, None),  # no cap by telephone
+        ({"phone_attempts_a_day": None}, THREE_TODAY, None, None),
+        ({}, THREE_TODAY, Denial.PHONE_DAY_CAP, "2026-11-26T08:00"),  # the product's own rules
         ({"phone_attempts_a_day": 4}, THREE_TODAY, None, None),
         ({"phone_attempts_a_day": 3}, THREE_TODAY, Denial.PHONE_DAY_CAP, "2026-11-26T08:00"),
         ({"phone_attempts_a_day": 1}, tries("2026-11-24T19:00"), None, None),
@@ -126,7 +127,8 @@ def test_a_persons_cap_denies_until_it_no_longer_does(
         ({"phone_attempts_a_week": 1}, tries("2026-11-18T10:00"), None, None),
         ({"phone_attempts_a_day": 3, "phone_attempts_a_week": 3}, THREE_TODAY, Denial.PHONE_WEEK_CAP,
          "2026-12-02T08:00"),
-        ({"attempts_a_week": 1, "quiet_days": 7, "minutes_between_attempts": 99}, THREE_TODAY, None, None),
+        ({"phone_attempts_a_day": None, "attempts_a_week": 1, "quiet_days": 7, "minutes_between_attempts": 99},
+         THREE_TODAY, None, None),
     ],
 )  # fmt: skip
 def test_a_telephones_cap_denies_until_it_no_longer_does(
