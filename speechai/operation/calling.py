@@ -29,9 +29,10 @@ from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.operation.taking import Taken, Wanted, give_back, take
 from speechai.retell.call_request import CallRequest
-from speechai.store import accounts, attempts, batches, jobs, people
+from speechai.store import accounts, attempts, batches, callbacks, jobs, people
 
 log = structlog.get_logger(__name__)
+
 
 def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
     """Dials the job's next phone, if its rules allow it now.
@@ -187,6 +188,9 @@ def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -
     step = after_denial(denied, job=wanted.job, batch=wanted.batch, policy=wanted.policy, now=now)
     if step.pause_batch:
         _pause(context, wanted, denied, now)
+    if wanted.job.callback_at is not None and step.next_attempt_at is not None:
+        # It had the first place and keeps it: what was handed out is out of the agenda's way until its lease is over.
+        callbacks.expect(context.store, wanted.job.id, step.next_attempt_at)
     jobs.give_back(
         context.store,
         wanted.job.id,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from itertools import chain, islice
 
@@ -34,7 +33,7 @@ def dispatch_due(context: Context) -> Nudges:
     running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch, active)]
     # With every line busy there is room for one at a time: were the turns begun anew at each look, one list got all.
     due = {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running}
-    asked = _callbacks(context, {batch.id for batch in running}, room)
+    asked = callbacks.due(store, now, room, batch_ids={batch.id for batch in running})
     others = in_turn(running, due, offset=random.getrandbits(32))
     until = now + timedelta(seconds=settings.lease_seconds)
     return [
@@ -42,12 +41,6 @@ def dispatch_due(context: Context) -> Nudges:
         for job_id, ticket in islice(_each_once(chain(asked, others)), room)
         if jobs.issue_ticket(store, job_id, ticket, until=until)
     ]
-
-
-def _callbacks(context: Context, batch_ids: AbstractSet[str], limit: int) -> list[tuple[str, int]]:
-    """The due jobs whose people asked to be called at this time: before all others."""
-    due = callbacks.due(context.store, context.clock(), limit)
-    return [(job_id, ticket) for batch_id, job_id, ticket in due if batch_id in batch_ids]
 
 
 def _each_once(due: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
