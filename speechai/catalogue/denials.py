@@ -111,6 +111,6 @@ def _by_its_name(table: Denials, name: str, value: str | int, language: Language
     if name.endswith("_on"):
         on = date.fromisoformat(str(value))
         return f"{table.weekdays[language][on.weekday()]} {on.isoformat()}"
-    if name in ("state", "what"):
+    if name == "state":
         return table.words[language].get(str(value), str(value))
     return str(value).rpartition("/")[2].replace("_", " ") if name == "zone" else str(value)

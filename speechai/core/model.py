@@ -228,6 +228,15 @@ class Job:
         return tuple(dict.fromkeys((self.to_number, *self.try_phones)))
 
 
+def person_id_of(country: str, national_id: str | None, number: str) -> str:
+    """Who somebody is over all lists: `CL:12345678-5` by national id, else `tel:+56912345678` by the first number."""
+    return f"{country}:{national_id}" if national_id else f"{BY_PHONE}{number}"
+
+
+BY_PHONE = "tel:"
+"""Before the number, in the id of a person who is known by a phone alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
     """One attempt that took a turn: its instant and its local day at the contact's place."""

@@ -14,7 +14,7 @@ from speechai.catalogue.currencies import major_units
 from speechai.catalogue.places import place_of
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import UseCase, get_use_case, variables_of
-from speechai.core.model import Batch, Debt, Job, JobStatus, Pacing
+from speechai.core.model import Batch, Debt, Job, JobStatus, Pacing, person_id_of
 from speechai.core.waves import most_attempts
 from speechai.operation.ingest import Contact
 
@@ -32,7 +32,7 @@ def job_of(
     """The job of the contact at `position` (from 0). `waves` gives each contact of a wave batch its planned wave."""
     place = place_of(contact.phones, city=contact.city, region_name=contact.region)
     in_waves = batch.pacing is Pacing.WAVES
-    person_id = f"{batch.country}:{contact.national_id}" if contact.national_id else f"tel:{contact.phones[0]}"
+    person_id = person_id_of(batch.country, contact.national_id, contact.phones[0])
     return Job(
         # Made of batch and person: one job for each of them, whoever loads the list and how often.
         id=f"{batch.id}-{blake2b(person_id.encode(), digest_size=8).hexdigest()}",

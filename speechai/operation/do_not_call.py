@@ -18,6 +18,7 @@ from typing import Any, Literal
 import structlog
 
 from speechai.core.masking import mask_national_id, mask_phone, mask_text
+from speechai.core.model import BY_PHONE, person_id_of
 from speechai.errors import UsageError
 from speechai.operation.context import Context
 from speechai.operation.do_not_call_file import Line, Subject, open_wishes, read_subjects
@@ -119,20 +120,16 @@ def listed(context: Context, *, full: bool = False) -> Iterator[Listed]:
     for kind, key, history in do_not_call_list(context.store):
         if kind == "phone":
             phones.add(key)
-        elif key.startswith(_BY_PHONE) and key.removeprefix(_BY_PHONE) in phones:
+        elif key.startswith(BY_PHONE) and key.removeprefix(BY_PHONE) in phones:
             continue
         last = history[-1] if history else {}
         yield Listed(
             kind=kind,
-            who=key.removeprefix(_BY_PHONE) if full else _masked(key),
+            who=key.removeprefix(BY_PHONE) if full else _masked(key),
             since=last.get("at") or last.get("on"),
             why=last.get("why", ""),
             by=last.get("by", ""),
         )
-
-
-_BY_PHONE = "tel:"
-"""How a person without a national id is named; with one, `CL:` or the like stands before it."""
 
 
 def _write(
@@ -140,17 +137,17 @@ def _write(
 ) -> Changed:
     """Whoever is known by a phone alone is the person of that phone: both are written, and counted once."""
     phones = [one.number for one in subjects if one.number is not None]
-    ids = [f"{one.country}:{one.national_id}" for one in subjects if one.national_id is not None]
+    ids = [person_id_of(one.country, one.national_id, "") for one in subjects if one.national_id is not None]
     about: dict[str, Any] = {"why": mask_text(why), "by": by, "at": context.clock()}
     people, numbers = change(context.store, person_ids=ids, numbers=phones, **about)
-    change(context.store, person_ids=[f"{_BY_PHONE}{number}" for number in phones], **about)
+    change(context.store, person_ids=[person_id_of("", None, number) for number in phones], **about)
     log.info("the do-not-call list was changed", action=change.__name__, people=people, phones=numbers)
     return Changed(named=len(set(subjects)), people=people, phones=numbers)
 
 
 def _masked(key: str) -> str:
-    if key.startswith(("+", _BY_PHONE)):
-        return mask_phone(key.removeprefix(_BY_PHONE))
+    if key.startswith(("+", BY_PHONE)):
+        return mask_phone(key.removeprefix(BY_PHONE))
     country, _, national_id = key.partition(":")
     return f"{country} {mask_national_id(national_id)}"
 
