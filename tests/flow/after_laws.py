@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from .contact_laws import Dialled, Span, broken_caps, covering, dialled, suspensions, was_running
+from .contact_laws import (
+    Dialled,
+    Made,
+    Span,
+    broken_caps,
+    broken_phone_caps,
+    covering,
+    dialled,
+    suspensions,
+    was_running,
+)
 from .doors import why_closed
 from .evidence import Document, Evidence, attempt_of, job_of, rang, talked
 from .rules import Limits
@@ -83,9 +93,12 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
     calls = dialled(evidence)
     by_job: dict[str, list[Dialled]] = defaultdict(list)
     by_person: dict[str, list[Dialled]] = defaultdict(list)
+    by_number: dict[str, list[Dialled]] = defaultdict(list)
     for one in calls:
         by_job[job_of(one.call)].append(one)
-        by_person[one.job["person_id"]].append(one)
+        if rang(one.call):
+            by_person[one.job["person_id"]].append(one)
+            by_number[one.call["to_number"]].append(one)
     suspended, zone = suspensions(evidence), ZoneInfo(limits.zone)
     full_days = _full_days(evidence, calls, zone)
     for wish in wishes(evidence):
@@ -101,7 +114,8 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
         account_id = asking.batch.get("account_id")
         situation = _Situation(
             asking=asking,
-            others=[one for one in by_person[asking.job["person_id"]] if rang(one.call)],
+            others=by_person[asking.job["person_id"]],
+            lines=[by_number[number] for number in {asking.job["to_number"], *asking.job.get("try_phones", ())}],
             suspended=suspended[account_id],
             full_days=full_days[account_id],
             zone=zone,
@@ -122,10 +136,14 @@ def _is_gone(evidence: Evidence, asking: Dialled) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Situation:
-    """What may keep somebody waiting who asked for a callback in the call `asking`; `others` are all calls to them."""
+    """What may keep somebody waiting who asked for a callback in the call `asking`.
+
+    `others` are all calls to the person, `lines` those to each of the contact's telephones.
+    """
 
     asking: Dialled
     others: list[Dialled]
+    lines: list[list[Dialled]]
     suspended: list[Span]
     full_days: Mapping[date, datetime]
     zone: ZoneInfo
@@ -136,8 +154,12 @@ class _Situation:
             return False
         if covering(self.suspended, at) or (full_at is not None and full_at <= at):
             return False
-        before = [one.made() for one in self.others if one.at < at]
-        return not any(broken_caps(self.asking, before, at))
+        lines = (broken_phone_caps(self.asking, _before(line, at), at) for line in self.lines)
+        return not any(broken_caps(self.asking, _before(self.others, at), at)) and not all(any(line) for line in lines)
+
+
+def _before(calls: list[Dialled], at: datetime) -> list[Made]:
+    return [one.made() for one in calls if one.at < at]
 
 
 def _free_minutes(situation: _Situation, since: datetime, until: datetime) -> int:

@@ -90,7 +90,7 @@ def caps_hold(evidence: Evidence, _: Limits) -> Iterator[str]:
             continue
         person, number = one.job["person_id"], one.call["to_number"]
         yield from (f"person {person} {words}" for words in broken_caps(one, people[person]))
-        yield from (f"phone {number} {words}" for words in _broken_phone_caps(one, phones[number]))
+        yield from (f"phone {number} {words}" for words in broken_phone_caps(one, phones[number]))
         people[person].append(one.made())
         phones[number].append(one.made())
 
@@ -118,8 +118,9 @@ def broken_caps(one: Dialled, before: list[Made], at: datetime | None = None) ->
         yield f"was called on {today} within {rules.quiet_days} days from the conversation on {quiet[-1]}"
 
 
-def _broken_phone_caps(one: Dialled, before: list[Made]) -> Iterator[str]:
-    rules, today = one.rules, one.at.astimezone(one.zone).date()
+def broken_phone_caps(one: Dialled, before: list[Made], at: datetime | None = None) -> Iterator[str]:
+    """Which of a telephone's caps forbid the call, as `broken_caps`."""
+    rules, today = one.rules, (at or one.at).astimezone(one.zone).date()
     days = [made.at.astimezone(one.zone).date() for made in before]
     count = 1 + sum(day == today for day in days)
     if rules.phone_attempts_a_day is not None and count > rules.phone_attempts_a_day:

@@ -35,7 +35,7 @@ class Rules:
     door: Door
     attempts_a_day: int = 3
     attempts_a_week: int | None = None
-    phone_attempts_a_day: int | None = None
+    phone_attempts_a_day: int | None = 3
     phone_attempts_a_week: int | None = None
     contacts_a_week: int | None = None
     quiet_days: int = 0

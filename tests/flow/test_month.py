@@ -22,11 +22,12 @@ from speechai.store import accounts, people
 
 from . import month
 from .conftest import MakeWorld
-from .laws import Limits, violations
+from .laws import violations
 from .lists import Debtor, write_list
 from .month import GENERAL, NORTE, OESTE, on
 from .month_figures import broken_by_callers, figures_of
 from .receiver import SECRET, running_receiver
+from .rules import Limits
 from .virtual import World
 
 PEOPLE = int(os.environ.get("MONTH_PEOPLE", "120"))
