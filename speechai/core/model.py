@@ -228,7 +228,7 @@ class Job:
         return tuple(dict.fromkeys((self.to_number, *self.try_phones)))
 
 
-def person_id_of(country: str, national_id: str | None, number: str) -> str:
+def person_id_of(country: str | None, national_id: str | None, number: str) -> str:
     """Who somebody is over all lists: `CL:12345678-5` by national id, else `tel:+56912345678` by the first number."""
     return f"{country}:{national_id}" if national_id else f"{BY_PHONE}{number}"
 

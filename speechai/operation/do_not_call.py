@@ -136,7 +136,7 @@ def _write(
     context: Context, change: Callable[..., tuple[int, int]], subjects: Sequence[Subject], *, why: str, by: str
 ) -> Changed:
     """Whoever is known by a phone alone is the person of that phone: both are written, and counted once."""
-    phones = [one.number for one in subjects if one.number is not None]
+    phones: list[str] = [one.number for one in subjects if one.number is not None]
     ids = [person_id_of(one.country, one.national_id, "") for one in subjects if one.national_id is not None]
     about: dict[str, Any] = {"why": mask_text(why), "by": by, "at": context.clock()}
     people, numbers = change(context.store, person_ids=ids, numbers=phones, **about)
