@@ -14,7 +14,7 @@ from itertools import repeat
 
 from speechai.catalogue.policies import Policy
 from speechai.core.calendar import is_open, local_instant, next_wave, waves_on
-from speechai.core.model import Batch, Job, Site
+from speechai.core.model import Batch, Job, Pacing, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,14 @@ def due_wave(policy: Policy, batch: Batch, now: datetime) -> DueWave | None:
     if not reached or not is_open(policy, batch.site, now):
         return None
     return DueWave(day=day, wave=reached[-1], missed=tuple(reached[:-1]))
+
+
+def is_left_over(batch: Batch, job: Job, now: datetime) -> bool:
+    """Whether a wave of an earlier day admitted the job, and that day went by without its call: it waits for another
+    wave, or this day would have more people than it may, or somebody before its first wave. A callback has a time."""
+    if batch.pacing is not Pacing.WAVES or not job.admitted or job.callback_at is not None:
+        return False
+    return job.admitted_on is not None and job.admitted_on < now.astimezone(batch.zone).date()
 
 
 def choose_cohort(waiting: Sequence[Job], cohort: AbstractSet[str], people_a_day: int) -> tuple[list[str], list[str]]:

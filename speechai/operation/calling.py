@@ -23,13 +23,14 @@ from speechai.core.may_call import may_call
 from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus
 from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
+from speechai.core.waves import is_left_over
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.operation.taking import Taken, Wanted, give_back, take
 from speechai.retell.call_request import CallRequest
-from speechai.store import accounts, attempts, batches, callbacks, jobs, people
+from speechai.store import accounts, attempts, batch_jobs, batches, callbacks, jobs, people
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,9 @@ def place_call(context: Context, job_id: str, ticket: int) -> Nudges:
         return []
     batch = batches.get_batch(store, job.batch_id)
     if batch is None:
+        return []
+    if is_left_over(batch, job, now):
+        batch_jobs.end_earlier_waves(store, batch.id, day=now.astimezone(batch.zone).date(), now=now)
         return []
     account = accounts.get_account(store, batch.account_id)
     policy, attempt_id = policy_for(context, batch, account), uuid4().hex

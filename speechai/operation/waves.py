@@ -49,6 +49,8 @@ def _open_wave_of(context: Context, batch: Batch, policy: Policy) -> bool:
 
 def _admit(context: Context, batch: Batch, policy: Policy, due: DueWave) -> int:
     store, now = context.store, context.clock()
+    batch_jobs.resume_for_account(store, batch.id, now=now)  # whoever resumed the account may have died before this
+    batch_jobs.end_earlier_waves(store, batch.id, day=due.day, now=now)
     waiting = batch_jobs.waiting_for_a_wave(store, batch.id, now)
     chosen, _ = choose_cohort(waiting, waves.cohort(store, batch.id, due.day), policy.people_a_day)
     admitted = waves.start_opening(store, batch.id, due.day, due.wave, chosen=chosen, now=now)

@@ -38,6 +38,22 @@ def admit(store: Store, batch_id: str, job_ids: Iterable[str], *, day: date, now
     )
 
 
+def end_earlier_waves(store: Store, batch_id: str, *, day: date, now: datetime) -> int:
+    """Whom a wave before the local `day` admitted and nobody called waits for a wave again; returns how many.
+
+    Their tickets are spent: a message under way must not dial them past the wave. Who asked for a time keeps it.
+    """
+    left = {
+        "batch_id": batch_id,
+        "status": JobStatus.PENDING,
+        "admitted": True,
+        "admitted_on": {"$lt": day.isoformat()},
+        "callback_at": None,
+    }
+    changes = {"admitted": False, "next_attempt_at": now, "reason": "its wave's day went by: it waits for another"}
+    return store.jobs.update_many(left, {"$set": changes, "$inc": {"ticket": 1}}).modified_count
+
+
 def postpone(store: Store, batch_id: str, job_ids: Iterable[str], *, until: datetime, reason: str) -> int:
     """Makes jobs that no wave admitted wait for a later one; returns how many."""
     return _move_waiting(store, batch_id, job_ids, {"next_attempt_at": until, "reason": reason}, {})
