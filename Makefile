@@ -3,14 +3,15 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --root-user-action ignore
+CHILDREN := 2
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo up test check format lock bench clean setup
+.PHONY: help demo up test check format lock bench mutants clean setup
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  ARGS='...' is passed on to demo, up and test; PYTHON=... chooses the interpreter for $(VENV)."
+	@echo "  ARGS='...' is passed on to demo, up, test and mutants; PYTHON=... chooses the interpreter for $(VENV)."
 
 demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator included: progress, report, end
 	@exec $(BIN)/python -m speechai demo $(ARGS)
@@ -40,8 +41,12 @@ lock: $(VENV)/run.stamp ## requirements*.txt anew from requirements*.in
 bench: $(VENV)/dev.stamp ## the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+mutants: $(VENV)/dev.stamp ## faults put into core and catalogue: how many do the unit tests find? (an hour; not in CI)
+	@$(BIN)/mutmut run --max-children $(CHILDREN) $(ARGS)
+	@$(BIN)/python .ci/mutants.py
+
 clean: ## caches and build leftovers (not .venv, not the data)
-	@rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf build mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 setup: $(VENV)/dev.stamp ## the virtual environment, without running anything
