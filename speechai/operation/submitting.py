@@ -19,6 +19,7 @@ from speechai.catalogue.negotiation import get_table
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
 from speechai.core.accounts import MAIN, Account
+from speechai.core.amounts import CURRENCIES
 from speechai.core.model import Pacing, Variant
 from speechai.core.variants import check_variants
 from speechai.errors import NotFound
@@ -29,7 +30,6 @@ from speechai.store import accounts, batches
 
 log = structlog.get_logger(__name__)
 
-CURRENCIES = {"CL": "CLP", "AR": "ARS"}
 LAWS = {("debt_collection", "CL"): "cl-ley-21320", ("debt_collection", "AR"): "ar-24240"}
 """The preset of a country's law for a use case, named to whoever does not choose it."""
 

@@ -18,7 +18,18 @@ from speechai.store.connection import Document, Store
 from speechai.store.documents import day
 
 _NAMES_AT_ONCE = 500
-_SIDES = ("use_case", "state", "outcome", "contact", "success", "counted", "phone_kind", "local_on", "local_hour")
+_SIDES = (
+    "use_case",
+    "state",
+    "outcome",
+    "contact",
+    "success",
+    "counted",
+    "phone_kind",
+    "variant",
+    "local_on",
+    "local_hour",
+)
 
 _JOB_FIELDS = (
     "position",
@@ -49,6 +60,10 @@ class AttemptGroup:
     counted: bool = False
     phone_kind: str | None = None
     """`main` or `alternative`."""
+    variant: str | None = None
+    """The arm of an A/B test."""
+    right_person: bool | None = None
+    """Whether the person who was called spoke, as far as that was asked for and written down."""
     local_on: date | None = None
     """The day at the contact's place, as `local_hour`."""
     local_hour: int | None = None
@@ -81,14 +96,20 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapturedCall:
-    """A call in which the agent wrote something down, as it stands in the attempt."""
+class PromisedCall:
+    """A call in which something was promised, as it stands in the attempt."""
 
     attempt_id: str
     job_id: str
     called_at: datetime
     time_zone: str
+    outcome: str | None
+    promise: Mapping[str, Any]
+    """The promise as it was checked (`core.negotiation.Promise.to_document`)."""
     captured: Mapping[str, Any]
+    """What the agent wrote down, as it came."""
+    currency: str | None
+    """Of the offer that was made in the call; None where nothing was offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +129,20 @@ class JobLine:
 
 
 def attempt_groups(
-    store: Store, batch_id: str, *, since: datetime | None = None, until: datetime | None = None
+    store: Store,
+    batch_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    right_person: str | None = None,
 ) -> list[AttemptGroup]:
-    """Every attempt of the batch placed in [since, until), in groups. Index `attempts_of_a_batch`."""
+    """Every attempt of the batch placed in [since, until), in groups. Index `attempts_of_a_batch`.
+
+    `right_person` names the captured field that says whether the person who was called spoke.
+    """
     identity = {side: f"${side}" for side in _SIDES}
+    if right_person is not None:
+        identity["right_person"] = f"$values.{right_person}"
     sums = {
         "attempts": {"$sum": 1},
         "timed": {"$sum": _one_if_a_number("duration_ms")},
@@ -169,19 +200,22 @@ def product_costs(
     return {str(row["_id"]): row["micros"] for row in store.attempts.aggregate(pipeline)}
 
 
-def captured_calls(
+def promised_calls(
     store: Store, batch_id: str, *, since: datetime | None = None, until: datetime | None = None
-) -> Iterator[CapturedCall]:
-    """Finished calls in which something was captured, the oldest first, streamed."""
-    wanted = {"job_id": 1, "placing_at": 1, "time_zone": 1, "captured": 1}
-    filter_ = {**_finished(batch_id, since, until), "captured": {"$nin": [None, {}]}}
+) -> Iterator[PromisedCall]:
+    """Finished calls in which something was promised, the oldest first, streamed."""
+    wanted = dict.fromkeys(("job_id", "placing_at", "time_zone", "outcome", "promise", "captured", "offer.currency"), 1)
+    filter_ = {**_finished(batch_id, since, until), "promise": {"$nin": [None, {}]}}
     for document in store.attempts.find(filter_, wanted, sort=[("placing_at", 1)]):
-        yield CapturedCall(
+        yield PromisedCall(
             attempt_id=document["_id"],
             job_id=document["job_id"],
             called_at=document["placing_at"],
             time_zone=document["time_zone"],
-            captured=document["captured"],
+            outcome=document.get("outcome"),
+            promise=document["promise"],
+            captured=document.get("captured") or {},
+            currency=(document.get("offer") or {}).get("currency"),
         )
 
 
@@ -233,6 +267,7 @@ def _one_if_a_number(field: str) -> Document:
 
 def _attempt_group(row: Document) -> AttemptGroup:
     sides, hour = row["_id"], row["_id"].get("local_hour")
+    spoke = sides.get("right_person")
     return AttemptGroup(
         use_case=sides["use_case"],
         state=AttemptState(sides["state"]),
@@ -241,6 +276,8 @@ def _attempt_group(row: Document) -> AttemptGroup:
         success=sides.get("success") is True,
         counted=sides.get("counted") is True,
         phone_kind=sides.get("phone_kind"),
+        variant=sides.get("variant"),
+        right_person=spoke if isinstance(spoke, bool) else None,
         local_on=day(sides.get("local_on")),
         local_hour=None if hour is None else int(hour),
         **{name: row[name] for name in ("attempts", "timed", "duration_ms", "costed", "cost_micros")},

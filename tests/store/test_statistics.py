@@ -40,6 +40,8 @@ def result(**changes: Any) -> dict[str, Any]:
         "duration_ms": None,
         "cost_micros": None,
         "captured": {},
+        "values": {},
+        "promise": None,
         "product_costs": [],
         **changes,
     }
@@ -55,6 +57,14 @@ def promise(**changes: Any) -> dict[str, Any]:
         duration_ms=61_000,
         cost_micros=123_457,
         captured={"fecha_pago_cliente": "2026-11-20", "monto_pago_cliente": 45990},
+        values={"fecha_pago_cliente": "2026-11-20", "monto_pago_cliente": 45990, "habla_titular": True},
+        promise={
+            "kept_as": "promise",
+            "paid_on": "2026-11-20",
+            "amount_minor": 45990,
+            "instalments": None,
+            "faults": [],
+        },
         product_costs=[{"product": "voice", "micros": 100_000}, {"product": "model", "micros": 23_457}],
         **changes,
     )
@@ -151,17 +161,44 @@ def test_a_period_takes_its_start_and_leaves_its_end(filled: Store) -> None:
     assert tried(None, MONDAY) == 0
     assert statistics.reach(filled, "b", until=TUESDAY) == Reach(tried=2, reached=0, succeeded=0)
     assert statistics.product_costs(filled, "b", until=TUESDAY) == {}
-    assert list(statistics.captured_calls(filled, "b", until=TUESDAY)) == []
+    assert list(statistics.promised_calls(filled, "b", until=TUESDAY)) == []
 
 
 def test_product_costs_are_of_one_batch(filled: Store) -> None:
     assert statistics.product_costs(filled, "b") == {"voice": 100_000, "model": 23_457}
 
 
-def test_captured_calls_come_the_oldest_first_and_only_finished_ones(filled: Store) -> None:
+def test_promised_calls_come_the_oldest_first_and_only_finished_ones(filled: Store) -> None:
     add_call(filled, "a0", promise(), job_id="j3", placing_at=MONDAY - timedelta(hours=1))
-    attempts.write_result(filled, "a5", {"captured": {"fecha_pago_cliente": "2026-12-01"}})
-    assert [call.attempt_id for call in statistics.captured_calls(filled, "b")] == ["a0", "a2"]
+    attempts.write_result(filled, "a5", {"promise": {"kept_as": "promise"}})
+    found = list(statistics.promised_calls(filled, "b"))
+    assert [call.attempt_id for call in found] == ["a0", "a2"]
+    assert found[1].promise["amount_minor"] == 45990
+    assert found[1].captured == {"fecha_pago_cliente": "2026-11-20", "monto_pago_cliente": 45990}
+    assert (found[1].outcome, found[1].currency) == ("conversation", None)
+
+
+def test_a_promise_is_told_in_the_currency_of_its_offer(store: Store) -> None:
+    add_call(store, "a1", promise(), job_id="j1", offer={"currency": "ARS", "bucket": "1-30"})
+    (call,) = statistics.promised_calls(store, "b")
+    assert call.currency == "ARS"
+
+
+def test_who_spoke_divides_the_groups_only_where_it_is_asked_for(store: Store) -> None:
+    for number, spoke in enumerate([True, True, False, "perhaps"]):
+        add_call(store, f"a{number}", {**promise(), "values": {"habla_titular": spoke}}, job_id=f"j{number}")
+    add_call(store, "a9", result(outcome="conversation", contact=True), job_id="j9")
+    asked = statistics.attempt_groups(store, "b", right_person="habla_titular")
+    counted = {spoke: sum(g.attempts for g in asked if g.right_person is spoke) for spoke in (True, False, None)}
+    assert counted == {True: 2, False: 1, None: 2}
+    assert {g.right_person for g in statistics.attempt_groups(store, "b")} == {None}
+
+
+def test_variants_divide_the_groups(store: Store) -> None:
+    for number, variant in enumerate(["a", "a", "b", None]):
+        add_call(store, f"a{number}", promise(), job_id=f"j{number}", variant=variant)
+    groups = statistics.attempt_groups(store, "b")
+    assert {g.variant: g.attempts for g in groups} == {"a": 2, "b": 1, None: 1}
 
 
 def test_names_are_found_for_more_jobs_than_one_question_takes(store: Store) -> None:
@@ -207,6 +244,7 @@ def test_the_report_of_one_batch(filled: Store) -> None:
     assert made.costs.total_micros == 123_457
     assert made.costs.not_itemised_micros == 0
     assert (made.rows.rows, made.rows.unaccounted) == (5, 0)
+    assert (made.total.right_party, made.total.unconfirmed) == (1, 0)
     (promised,) = made.promises
     assert (promised.nombre, promised.rut, promised.amount) == ("Ana Núñez", "12.345.678-5", Decimal(45990))
     assert promised.called_at.isoformat() == "2026-11-10T10:00:00-03:00"

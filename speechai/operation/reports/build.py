@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from speechai.catalogue.use_cases import load_use_cases
 from speechai.core.masking import mask_national_id, mask_phone
 from speechai.core.model import AttemptState, JobStatus
 from speechai.errors import NotFound, UsageError
@@ -117,7 +118,8 @@ def assemble(
             Slice(key=kind, tally=Tally.of(g for g in groups if g.phone_kind == kind))
             for kind in ("main", "alternative")
         ),
-        costs=dividing.costs((each.products for each in facts), groups, total, len(promises)),
+        variants=dividing.slices(groups, lambda g: g.variant),
+        costs=dividing.costs((each.products for each in facts), groups, total, sum(p.stands for p in promises)),
         distribution=dividing.distribution(jobs),
         promises=tuple(promises),
         promised=dividing.promised(promises),
@@ -136,15 +138,17 @@ def _documents(store: Store, batch_id: str | None) -> list[dict[str, Any]]:
 
 def _ask(store: Store, document: Mapping[str, Any], since: datetime | None, until: datetime | None) -> BatchFacts:
     batch_id = document["_id"]
+    use_case = load_use_cases().get(str(document.get("use_case")))
+    right_person = use_case.right_person if use_case else None
     return BatchFacts(
         document=document,
         jobs=statistics.job_groups(store, batch_id),
-        attempts=statistics.attempt_groups(store, batch_id, since=since, until=until),
+        attempts=statistics.attempt_groups(store, batch_id, since=since, until=until, right_person=right_person),
         reach=statistics.reach(store, batch_id, since=since, until=until),
         products=statistics.product_costs(store, batch_id, since=since, until=until),
         promises=promises_of(
             document,
-            statistics.captured_calls(store, batch_id, since=since, until=until),
+            statistics.promised_calls(store, batch_id, since=since, until=until),
             names=lambda job_ids: statistics.names_of(store, job_ids),
         ),
     )
@@ -189,7 +193,8 @@ def _batch_line(facts: BatchFacts, zone: ZoneInfo) -> BatchLine:
         contacts=sum(group.jobs for group in facts.jobs),
         done=sum(group.jobs for group in facts.jobs if group.status is JobStatus.DONE),
         tally=Tally.of(facts.attempts),
-        promises=len(facts.promises),
+        promises=sum(promise.stands for promise in facts.promises),
+        flagged=sum(not promise.stands for promise in facts.promises),
     )
 
 

@@ -54,7 +54,7 @@ def outcomes(groups: Sequence[AttemptGroup]) -> tuple[OutcomeLine, ...]:
 
 
 def costs(products: Iterable[Mapping[str, int]], groups: Sequence[AttemptGroup], total: Tally, promises: int) -> Costs:
-    """The settled costs; `products` are micros by product, one mapping a batch."""
+    """The settled costs; `products` are micros by product, one mapping a batch, `promises` how many stand."""
     micros = total.cost_micros
     by_product: dict[str, int] = defaultdict(int)
     for each in products:
@@ -71,6 +71,7 @@ def costs(products: Iterable[Mapping[str, int]], groups: Sequence[AttemptGroup],
         not_itemised_micros=micros - sum(by_product.values()),
         per_call_micros=micros_each(micros, total.attempts),
         per_contact_micros=micros_each(micros, total.contacts),
+        per_right_party_micros=micros_each(micros, total.right_party),
         per_success_micros=micros_each(micros, total.successes),
         per_promise_micros=micros_each(micros, promises),
     )
@@ -97,18 +98,19 @@ def distribution(jobs: Sequence[JobGroup]) -> tuple[AttemptsLine, ...]:
 
 
 def promised(promises: Sequence[Promise]) -> tuple[Promised, ...]:
-    """The promised sums by currency."""
-    currencies = sorted({promise.currency for promise in promises})
+    """The promised sums by currency, of the promises that stand."""
     lines = []
-    for currency in currencies:
+    for currency in sorted({promise.currency for promise in promises}):
         of_it = [promise for promise in promises if promise.currency == currency]
-        amounts = [promise.amount for promise in of_it if promise.amount is not None]
+        standing = [promise for promise in of_it if promise.stands]
+        amounts = [promise.amount for promise in standing if promise.amount is not None]
         lines.append(
             Promised(
                 currency=currency,
-                promises=len(of_it),
+                promises=len(standing),
                 amount=sum(amounts, Decimal(0)),
-                unread=len(of_it) - len(amounts),
+                without_amount=len(standing) - len(amounts),
+                flagged=len(of_it) - len(standing),
             )
         )
     return tuple(lines)

@@ -60,15 +60,20 @@ def key_figures(report: Report) -> list[KeyFigure]:
         KeyFigure(label=Label("Attempts", "Intentos"), kind=Kind.COUNT, value=total.attempts),
         _rate("Contact rate", "Contactabilidad", total.contact_rate.fraction, "contacts / attempts"),
         _rate(
-            "RPC rate, at most",
-            "Contacto con titular, máximo",
-            total.conversation_rate.fraction,
-            "conversations / attempts; who talked is not known",
+            "RPC rate",
+            "Contacto con titular",
+            total.right_party_rate.fraction,
+            "right-party contacts / attempts",
         ),
         _rate("People reached", "Personas contactadas", report.reached_rate.fraction, "people reached / people tried"),
         KeyFigure(label=Label("Successes", "Éxitos"), kind=Kind.COUNT, value=total.successes),
         _rate("Success rate", "Tasa de éxito", total.success_rate.fraction, "successes / attempts"),
-        _rate("Promise rate (PTP)", "Tasa de promesa", report.promise_rate.fraction, "promises / conversations"),
+        _rate(
+            "Promise rate (PTP)",
+            "Tasa de promesa",
+            report.promise_rate.fraction,
+            "promises that stand / right-party contacts",
+        ),
         KeyFigure(
             label=Label("Average handle time", "TMO"),
             kind=Kind.SECONDS,
@@ -93,6 +98,11 @@ def remarks(report: Report) -> list[str]:
         lines.append(f"{report.calls_refused:,} calls were refused by Retell and never happened: they are no attempts.")
     if report.calls_not_counted:
         lines.append(f"{report.calls_not_counted:,} finished calls did not reach the phone: they are no attempts.")
+    if report.total.unconfirmed:
+        lines.append(
+            f"Of {report.total.unconfirmed:,} of {report.total.right_party:,} right-party contacts the agent did not "
+            "write down who spoke: the RPC rate is at most this."
+        )
     if report.rows.unaccounted:
         lines.append(f"{report.rows.unaccounted:,} rows are missing from the account: please report this.")
     if report.since or report.until:

@@ -45,6 +45,7 @@ BATCH_STATES: Mapping[str, Label] = {
 
 OUTCOMES: Mapping[str, Label] = {
     Outcome.CONVERSATION: Label("conversation", "conversación"),
+    Outcome.THIRD_PARTY: Label("third party", "tercero"),
     Outcome.TRANSFERRED: Label("transferred", "transferida"),
     Outcome.CALLBACK: Label("asked to be called back", "pide que lo llamen"),
     Outcome.DO_NOT_CALL: Label("do not call", "pide que no lo llamen"),
@@ -65,6 +66,11 @@ OUTCOMES: Mapping[str, Label] = {
 PHONES: Mapping[str, Label] = {
     "main": Label("main", "principal"),
     "alternative": Label("alternative", "alternativo"),
+}
+
+PROMISES: Mapping[bool, Label] = {
+    True: Label("stands", "vigente"),
+    False: Label("to review", "por revisar"),
 }
 
 WEEKDAYS: Mapping[str, Label] = {

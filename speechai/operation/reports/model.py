@@ -47,6 +47,8 @@ class BatchLine:
     done: int
     tally: Tally
     promises: int
+    """Those that stand, as in every rate; `flagged` ones wait for a review."""
+    flagged: int
 
     @property
     def done_rate(self) -> Share:
@@ -56,7 +58,7 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """The calls of one hour, day, use case or kind of phone; `key` is what they have in common."""
+    """The calls of one hour, day, use case, kind of phone or variant; `key` is what they have in common."""
 
     key: str
     tally: Tally
@@ -87,41 +89,51 @@ class AttemptsLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseFault:
+    """One thing that is wrong with a promise, as a code and in both languages."""
+
+    code: str
+    en: str
+    es: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """A promise to pay as the agent wrote it down; the latest of a contact."""
+    """A promise to pay as it was read and checked; the latest of a contact."""
 
     batch_id: str
     batch_name: str
     job_id: str
     nombre: str
     rut: str | None
-    fecha_pago_cliente: str
-    """As captured; ISO where the agent followed its instructions."""
-    monto_pago_cliente: str
-    """As captured, "" where the agent wrote no amount."""
+    stands: bool
+    """It fits what was offered; one that does not is flagged, for somebody to review."""
+    pays_on: date | None
+    date_said: str
+    """What the agent wrote, only where it is no certain date."""
     amount: Decimal | None
-    """The captured amount where it is a plain number."""
+    """In units of `currency`."""
+    amount_said: str
+    """What the agent wrote, only where it is no certain amount."""
+    instalments: int | None
     currency: str
+    faults: tuple[PromiseFault, ...]
     called_at: datetime
     """Local at the contact's place."""
-
-    @property
-    def pays_on(self) -> date | None:
-        """The captured date where it is one."""
-        try:
-            return date.fromisoformat(self.fecha_pago_cliente[:10])
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised:
-    """The promised sum in one currency; `unread` promises have no readable amount and are not in it."""
+    """The promises in one currency. What is flagged is counted apart, and never in the sum."""
 
     currency: str
     promises: int
+    """Those that stand."""
     amount: Decimal
-    unread: int
+    """Their sum."""
+    without_amount: int
+    """Those among them that name no amount, and are not in the sum."""
+    flagged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +183,7 @@ class Costs:
     not_itemised_micros: int = 0
     per_call_micros: int | None = None
     per_contact_micros: int | None = None
+    per_right_party_micros: int | None = None
     per_success_micros: int | None = None
     per_promise_micros: int | None = None
 
@@ -211,6 +224,8 @@ class Report:
     use_cases: tuple[Slice, ...]
     phones: tuple[Slice, ...]
     """Keys `main` and `alternative`."""
+    variants: tuple[Slice, ...]
+    """The arms of A/B tests by name, only of calls that had one."""
     costs: Costs
     distribution: tuple[AttemptsLine, ...]
     promises: tuple[Promise, ...]
@@ -223,6 +238,11 @@ class Report:
     def contacts(self) -> int:
         """The base: people of one batch each; a person in two batches counts twice."""
         return sum(line.jobs for line in self.states)
+
+    @property
+    def standing(self) -> int:
+        """Promises that stand; the others are flagged."""
+        return sum(promise.stands for promise in self.promises)
 
     @property
     def penetration(self) -> Share:
@@ -241,5 +261,5 @@ class Report:
 
     @property
     def promise_rate(self) -> Share:
-        """PTP: promises / conversations."""
-        return Share(part=len(self.promises), whole=self.total.conversations)
+        """PTP: promises that stand / right-party contacts."""
+        return Share(part=self.standing, whole=self.total.right_party)

@@ -1,15 +1,18 @@
-"""What a table of a report is: columns with two names and a kind, rows of raw values.
+"""What a table of a report is: columns with two names and a kind, rows of raw values, a total.
 
-Made by `tables` and `calls_tables`, shown by every renderer.
+`table_of` makes one from lines and, for each column, what it shows of a line: what stands in a column, over it and
+under it is said once. Called by `tables` and `calls_tables`, shown by every renderer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from speechai.operation.reports.figures import Kind
 from speechai.operation.reports.labels import Label
+from speechai.operation.reports.tally import Share
 
 WIDE = 110
 """Characters of a terminal that has room for more than the first columns."""
@@ -47,6 +50,69 @@ class Table:
         return any(value not in (None, 0, "") for row in self.rows for value in row[1:])
 
 
-def column(en: str, es: str, kind: Kind = Kind.COUNT, *, from_width: int = 0, bar: bool = False) -> Column:
-    """A column by its two names."""
-    return Column(label=Label(en, es), kind=kind, from_width=from_width, bar=bar)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A column and what it shows of a line; counts and money are added up, `total` is what stands under a rate."""
+
+    column: Column
+    of: Callable[[Any], Any]
+    total: Any = None
+
+
+def shown_as(
+    en: str,
+    es: str,
+    of: Callable[[Any], Any],
+    kind: Kind = Kind.COUNT,
+    *,
+    total: Any = None,
+    from_width: int = 0,
+    bar: bool = False,
+) -> Shown:
+    """A column by its two names, with what it shows of each line."""
+    return Shown(column=Column(label=Label(en, es), kind=kind, from_width=from_width, bar=bar), of=of, total=total)
+
+
+def share_of(whole: int, part: Callable[[Any], int]) -> Shown:
+    """The column that tells which part of `whole` each line is; the total is all of it."""
+    return shown_as(
+        "Share",
+        "Porcentaje",
+        lambda line: Share(part=part(line), whole=whole).fraction,
+        Kind.RATE,
+        total=Share(part=whole, whole=whole).fraction,
+        bar=True,
+    )
+
+
+def table_of(
+    key: str,
+    label: Label,
+    lines: Iterable[Any],
+    columns: Sequence[Shown],
+    *,
+    with_total: bool = True,
+    note: str = "",
+    latest_last: bool = False,
+) -> Table:
+    """The table of these lines, a row each; the total is named in its first column."""
+    rows = tuple(tuple(shown.of(line) for shown in columns) for line in lines)
+    return Table(
+        key=key,
+        label=label,
+        columns=tuple(shown.column for shown in columns),
+        rows=rows,
+        total=_total(columns, rows) if with_total else None,
+        note=note,
+        latest_last=latest_last,
+    )
+
+
+def _total(columns: Sequence[Shown], rows: Sequence[Row]) -> Row:
+    cells: list[Any] = ["Total"]
+    for index, shown in enumerate(columns[1:], start=1):
+        if shown.column.kind in (Kind.COUNT, Kind.MONEY):
+            cells.append(sum(row[index] for row in rows))
+        else:
+            cells.append("" if shown.column.kind is Kind.TEXT else shown.total)
+    return tuple(cells)

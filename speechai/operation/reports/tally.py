@@ -6,7 +6,7 @@ Enters groups of attempts as the database made them, leaves a `Tally`. Called by
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
 from math import sqrt
 
@@ -14,8 +14,10 @@ from speechai.catalogue.outcomes import Outcome
 from speechai.core.model import AttemptState
 from speechai.store.statistics import AttemptGroup
 
-CONVERSATIONS = frozenset({Outcome.CONVERSATION, Outcome.TRANSFERRED, Outcome.CALLBACK, Outcome.DO_NOT_CALL})
-"""Outcomes in which somebody talked with the agent. Retell does not say who, so the RPC rate is this upper bound."""
+CONVERSATIONS = frozenset(
+    {Outcome.CONVERSATION, Outcome.THIRD_PARTY, Outcome.TRANSFERRED, Outcome.CALLBACK, Outcome.DO_NOT_CALL}
+)
+"""Outcomes in which somebody talked with the agent."""
 
 _Z_95 = 1.959963984540054
 """Quantile of the normal distribution for a two-sided interval of 95 %."""
@@ -58,6 +60,10 @@ class Tally:
     """Somebody answered."""
     conversations: int = 0
     """Somebody answered and talked with the agent (`CONVERSATIONS`)."""
+    right_party: int = 0
+    """Conversations in which nobody else spoke than the person who was called: right-party contacts (RPC)."""
+    unconfirmed: int = 0
+    """Those among them of which the agent did not write down who spoke."""
     successes: int = 0
     talk_ms: int = 0
     """Duration of the conversations whose duration is known, `timed` of them."""
@@ -71,15 +77,24 @@ class Tally:
         every = [group for group in groups if group.state is AttemptState.FINISHED]
         counted = [group for group in every if group.counted]
         talks = [group for group in counted if is_conversation(group)]
+        right = [group for group in talks if is_right_party(group)]
         return cls(
             attempts=sum(group.attempts for group in counted),
             contacts=sum(group.attempts for group in counted if group.contact),
             conversations=sum(group.attempts for group in talks),
+            right_party=sum(group.attempts for group in right),
+            unconfirmed=sum(group.attempts for group in right if group.right_person is None),
             successes=sum(group.attempts for group in counted if group.success),
             talk_ms=sum(group.duration_ms for group in talks),
             timed=sum(group.timed for group in talks),
             cost_micros=sum(group.cost_micros for group in every),
         )
+
+    @classmethod
+    def sum_of(cls, tallies: Iterable[Tally]) -> Tally:
+        """Tallies of different calls added up."""
+        every = list(tallies)
+        return cls(**{each.name: sum(getattr(tally, each.name) for tally in every) for each in fields(cls)})
 
     @property
     def contact_rate(self) -> Share:
@@ -87,9 +102,9 @@ class Tally:
         return Share(part=self.contacts, whole=self.attempts)
 
     @property
-    def conversation_rate(self) -> Share:
-        """Right-party contact at best: conversations / attempts."""
-        return Share(part=self.conversations, whole=self.attempts)
+    def right_party_rate(self) -> Share:
+        """RPC rate, contacto con titular: right-party contacts / attempts."""
+        return Share(part=self.right_party, whole=self.attempts)
 
     @property
     def success_rate(self) -> Share:
@@ -105,3 +120,11 @@ class Tally:
 def is_conversation(group: AttemptGroup) -> bool:
     """Whether these attempts were talks with the agent."""
     return group.contact and group.outcome in CONVERSATIONS
+
+
+def is_right_party(group: AttemptGroup) -> bool:
+    """Whether these conversations were not with somebody else, as far as anybody wrote that down.
+
+    A wish not to be called that somebody else uttered keeps its own outcome, hence both are asked.
+    """
+    return group.outcome != Outcome.THIRD_PARTY and group.right_person is not False

@@ -20,6 +20,7 @@ from speechai.operation.reports.calls_tables import (
     hours_table,
     phones_table,
     use_cases_table,
+    variants_table,
     weekdays_table,
 )
 from speechai.operation.reports.headline import facts, key_figures, remarks, title
@@ -65,16 +66,19 @@ _PAGES = (
     _Page(name=Label("Promises", "Promesas"), tables=(promises_table,)),
     _Page(name=Label("Rows", "Filas"), tables=(rows_table,)),
 )
+_VARIANTS = _Page(name=Label("Variants", "Variantes"), tables=(variants_table,), chart=charts.rates)
 _CONTACTS = _Page(name=Label("Contacts", "Contactos"), tables=(contacts_table,))
 
 
 def write_workbook(report: Report, target: Path | IO[bytes]) -> None:
-    """Writes the report as xlsx. The list of contacts has a sheet where the report holds one."""
+    """Writes the report as xlsx. Variants and the list of contacts have a sheet where the report has any."""
     book = Workbook(write_only=True)
     book.properties = DocumentProperties(creator="SpeechAI", title=str(Label("Call report", "Informe de llamadas")))
     summary = Sheet(book, Label("Summary", "Resumen"))
     states = _write_summary(summary, report)
     placed = {page.name: _write_page(book, page, report) for page in _PAGES}
+    if report.variants:
+        _write_page(book, _VARIANTS, report)
     if report.contact_list:
         _write_page(book, _CONTACTS, report)
     if report.contacts:

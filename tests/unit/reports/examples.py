@@ -6,11 +6,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from speechai.core.model import AttemptState, JobStatus
+from speechai.catalogue.negotiation import get_table
+from speechai.catalogue.use_cases import get_use_case
+from speechai.core.captured import read_captured
+from speechai.core.model import AttemptState, Debt, JobStatus
+from speechai.core.negotiation import Offer, check_promise, offer_for
 from speechai.operation.reports.build import BatchFacts, assemble
 from speechai.operation.reports.model import Promise, Report
 from speechai.operation.reports.promises import promises_of
-from speechai.store.statistics import AttemptGroup, CapturedCall, JobGroup, Reach
+from speechai.store.statistics import AttemptGroup, JobGroup, PromisedCall, Reach
 
 SANTIAGO = ZoneInfo("America/Santiago")
 NOW = datetime(2026, 11, 10, 18, 30, tzinfo=UTC)
@@ -49,15 +53,47 @@ def talk(**changes: Any) -> AttemptGroup:
     return group(**{**fields, **changes})
 
 
-def call(job_id: str = "j1", captured: dict[str, Any] | None = None, called_at: datetime = LAST) -> CapturedCall:
-    """A call in which something was captured."""
-    return CapturedCall(
+def call(
+    job_id: str = "j1",
+    captured: dict[str, Any] | None = None,
+    called_at: datetime = LAST,
+    *,
+    country: str = "CL",
+    offer: Offer | None = None,
+    outcome: str = "conversation",
+) -> PromisedCall:
+    """A call in which the agent wrote `captured` down, read and checked as when it is finished."""
+    written = captured or {"fecha_pago_cliente": "2026-11-20", "monto_pago_cliente": 45990}
+    said_on = called_at.astimezone(SANTIAGO).date()
+    read = read_captured(get_use_case("debt_collection"), written, today=said_on, zone=SANTIAGO, country=country).values
+    paid_on: Any = read.get("fecha_pago_cliente")
+    amount: Any = read.get("monto_pago_cliente")
+    instalments: Any = read.get("cuotas_pago_cliente")
+    promise = check_promise(
+        offer,
+        paid_on=date.fromisoformat(paid_on) if paid_on else None,
+        amount_minor=amount,
+        instalments=instalments,
+        said_on=said_on,
+    )
+    return PromisedCall(
         attempt_id=f"a-{job_id}-{called_at:%H%M}",
         job_id=job_id,
         called_at=called_at,
         time_zone="America/Santiago",
-        captured=captured or {"fecha_pago_cliente": "2026-11-20", "monto_pago_cliente": 45990},
+        outcome=outcome,
+        promise=promise.to_document(),
+        captured=written,
+        currency=offer.currency if offer else None,
     )
+
+
+def offer_of(amount_minor: int, currency: str = "CLP") -> Offer:
+    """What may be agreed on a debt that is 45 days overdue on the day of the calls."""
+    debt = Debt(amount_minor=amount_minor, currency=currency, stated_on=LAST.date(), days_overdue=45)
+    offer = offer_for(get_table("full_payment"), debt, LAST.date())
+    assert offer is not None
+    return offer
 
 
 def batch(batch_id: str = "b1", **changes: Any) -> dict[str, Any]:
@@ -75,7 +111,7 @@ def batch(batch_id: str = "b1", **changes: Any) -> dict[str, Any]:
     }
 
 
-def promises(document: dict[str, Any], *calls: CapturedCall, nombre: str = "Ana Rojas") -> list[Promise]:
+def promises(document: dict[str, Any], *calls: PromisedCall, nombre: str = "Ana Rojas") -> list[Promise]:
     """The promises of these calls, all of one name."""
     return promises_of(document, calls, names=lambda ids: dict.fromkeys(ids, (nombre, "12.345.678-5")))
 
@@ -94,7 +130,7 @@ def first_batch(nombre: str = "Ana Rojas") -> BatchFacts:
         ],
         attempts=[
             group(attempts=4, first_at=FIRST),
-            talk(success=True, local_hour=11, last_at=LAST, local_on=date(2026, 11, 10)),
+            talk(success=True, right_person=True, local_hour=11, last_at=LAST, local_on=date(2026, 11, 10)),
             talk(success=True, phone_kind="alternative", duration_ms=30_000, cost_micros=65_001),
             talk(outcome="provider_error", duration_ms=2_000, cost_micros=4_000),
             group(outcome="voicemail", local_hour=11),
@@ -104,7 +140,9 @@ def first_batch(nombre: str = "Ana Rojas") -> BatchFacts:
         ],
         reach=Reach(tried=5, reached=3, succeeded=2),
         products={"voice": 200_000, "model": 64_000},
-        promises=promises(document, call("j1"), call("j2", {"fecha_pago_cliente": "el viernes"}), nombre=nombre),
+        promises=promises(
+            document, call("j1"), call("j2", {"fecha_pago_cliente": "a fin de mes, si puedo"}), nombre=nombre
+        ),
     )
 
 

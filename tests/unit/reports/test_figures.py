@@ -62,11 +62,25 @@ def test_a_tally_counts_only_finished_calls_that_were_dialled_but_all_costs() ->
         ]
     )
     assert tally == Tally(
-        attempts=5, contacts=2, conversations=1, successes=1, talk_ms=90_000, timed=1, cost_micros=195_012
+        attempts=5,
+        contacts=2,
+        conversations=1,
+        right_party=1,
+        unconfirmed=1,
+        successes=1,
+        talk_ms=90_000,
+        timed=1,
+        cost_micros=195_012,
     )
     assert tally.contact_rate.fraction == 0.4
-    assert tally.conversation_rate.fraction == 0.2
+    assert tally.right_party_rate.fraction == 0.2
     assert tally.handle_seconds == 90.0
+
+
+def test_tallies_of_different_calls_add_up_to_the_tally_of_all() -> None:
+    calls = [talk(right_person=True), talk(outcome="third_party"), group(attempts=3), talk(success=True, timed=0)]
+    assert Tally.sum_of(Tally.of([one]) for one in calls) == Tally.of(calls)
+    assert Tally.sum_of([]) == Tally()
 
 
 def test_an_empty_tally_has_no_rates() -> None:

@@ -32,7 +32,7 @@ def test_the_terminal_is_never_overrun(width: int) -> None:
     assert max(cell_len(line) for line in lines) <= width
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, 110, 120, 150])
 def test_no_head_and_no_figure_is_cut_short(width: int) -> None:
     assert "…" not in render(report(), ReportFormat.TERMINAL, width=width).decode()
 
@@ -46,15 +46,18 @@ def test_the_terminal_tells_the_key_figures_in_both_languages() -> None:
         r"Average handle time · TMO +1:10",
         r"Cost · Costo +USD 0\.3640",
         r"no answer · no contesta +4 +40\.0 %",
-        r"el viernes",
-        r"CLP 45,990 promised in 1 promises, 1 without a readable amount",
+        r"RPC rate · Contacto con titular +33\.3 %",
+        r"Promise rate \(PTP\) · Tasa de promesa +33\.3 %",
+        r"a fin de mes",
+        r"CLP 45,990 in 1 promises that stand; 1 to review, in no sum",
         r"1 calls are open",
+        r"Of 2 of 3 right-party contacts the agent did not write down who spoke",
     ):
         assert re.search(words, text), words
 
 
 def test_names_are_no_markup_and_no_control_codes() -> None:
-    text = printed(report(first_batch("[red]Ana[/red] [link=http://x]y\x1b[2J")), 200)
+    text = printed(report(first_batch("[red]Ana[/red] [link=http://x]y\x1b[2J")), 260)
     assert "[red]Ana[/red] [link=http://x]y [2J" in text
     assert "\x1b[2J" not in text
 
@@ -131,7 +134,12 @@ def test_json_tells_money_as_integers_and_as_exact_dollars() -> None:
     assert made["costs"]["products"][0] == {"product": "voice", "cost_micros": 300_000, "cost_usd": "0.300000"}
     assert made["total"]["contact_rate"]["part"] == 4
     assert made["total"]["contact_rate"]["whole"] == 9
-    assert made["promised"] == [{"currency": "CLP", "promises": 2, "amount": "45990", "unread": 1}]
+    assert made["promised"] == [
+        {"currency": "CLP", "promises": 1, "amount": "45990", "without_amount": 0, "flagged": 1}
+    ]
+    flagged = next(promise for promise in made["promises"] if not promise["stands"])
+    assert (flagged["pays_on"], flagged["date_said"]) == (None, "a fin de mes, si puedo")
+    assert flagged["faults"] == [{"code": "no_date", "en": "no date was promised", "es": "no se prometió una fecha"}]
     assert made["states"][0] == {"status": "pending", "jobs": 3}
     assert made["generated_at"] == "2026-11-10T15:30:00-03:00"
 
@@ -145,4 +153,4 @@ def test_json_of_nothing_has_nulls_for_what_does_not_exist() -> None:
 
 
 def test_formulas_stay_words_outside_of_spreadsheets() -> None:
-    assert FORMULA in printed(report(first_batch(FORMULA)), 200)
+    assert FORMULA in printed(report(first_batch(FORMULA)), 260)

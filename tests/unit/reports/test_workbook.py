@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from openpyxl import load_workbook
@@ -12,7 +13,18 @@ from openpyxl import load_workbook
 from speechai.core.model import JobStatus
 from speechai.operation.reports import ReportFormat, render
 from speechai.operation.reports.model import ContactLine, Report
-from tests.unit.reports.examples import FORMULA, NOW, SANTIAGO, call, empty_report, first_batch, promises, report
+from tests.unit.reports.examples import (
+    FORMULA,
+    NOW,
+    SANTIAGO,
+    call,
+    empty_report,
+    first_batch,
+    group,
+    promises,
+    report,
+    talk,
+)
 
 SHEETS = [
     "Summary · Resumen",
@@ -68,7 +80,7 @@ def test_heads_stay_in_sight_are_filtered_and_printed_on_each_page() -> None:
     sheet = opened(report())["Hours · Horas"]
     head = next(cell.row for cell in sheet["A"] if cell.value == "Hour\nHora")
     assert sheet.freeze_panes == f"B{head + 1}"
-    assert sheet.auto_filter.ref == f"A{head}:I{head + 3}"
+    assert sheet.auto_filter.ref == f"A{head}:L{head + 3}"
     assert sheet.print_title_rows == f"${head}:${head}"
     assert (sheet.page_setup.orientation, sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (
         "landscape",
@@ -99,15 +111,18 @@ def test_promises_have_real_dates_and_amounts_and_the_words_of_the_others() -> N
     found = {row[2]: row for row in rows(sheet) if row[0] == "Ana Rojas"}
     dated = found[datetime(2026, 11, 20)]  # noqa: DTZ001
     assert dated[1] == "12.345.678-5"
-    assert dated[3:6] == [45990, "CLP", datetime(2026, 11, 10, 12, 40)]  # noqa: DTZ001
-    assert found["el viernes"][3] is None
+    assert dated[3:10] == [45990, None, "CLP", "stands · vigente", None, None, datetime(2026, 11, 10, 12, 40)]  # noqa: DTZ001
+    flagged = found["a fin de mes, si puedo"]
+    assert (flagged[3], flagged[6]) == (None, "to review · por revisar")
+    assert flagged[7:9] == ["no date was promised", "no se prometió una fecha"]
 
 
 def test_whole_and_broken_amounts_keep_their_own_formats() -> None:
     facts = first_batch()
     document = dict(facts.document)
     amounts = [120_000, 1234.5, "unas 30 lucas", 45_990, 0.25]
-    calls = [call(f"j{n}", {"monto_pago_cliente": amount}) for n, amount in enumerate(amounts)]
+    document["country"] = "AR"
+    calls = [call(f"j{n}", {"monto_pago_cliente": amount}, country="AR") for n, amount in enumerate(amounts)]
     made = report(type(facts)(document=document, promises=promises(document, *calls)))
     cells = [row[3] for row in opened(made)["Promises · Promesas"].iter_rows() if row[0].value == "Ana Rojas"]
     assert {cell.value: cell.number_format for cell in cells} == {
@@ -115,7 +130,25 @@ def test_whole_and_broken_amounts_keep_their_own_formats() -> None:
         1234.5: "#,##0.00",
         45_990: "#,##0",
         0.25: "#,##0.00",
+        "unas 30 lucas": "General",
     }
+
+
+def test_variants_have_a_sheet_only_where_a_list_has_any() -> None:
+    facts = first_batch()
+    arms = [talk(attempts=3, variant="corto", success=True), group(attempts=7, variant="largo")]
+    book = opened(report(type(facts)(document=facts.document, attempts=arms)))
+    assert book.sheetnames == [*SHEETS, "Variants · Variantes"]
+    sheet = book["Variants · Variantes"]
+    head = next(row for row in rows(sheet) if row[1] == "Attempts\nIntentos")
+    assert [name.partition("\n")[0] for name in head] == [
+        "Variant", "Attempts", "Contacts", "Contact rate", "RPC", "RPC rate", "RPC, 95 %", "Successes", "Success rate",
+        "Success, 95 %", "AHT", "Cost",
+    ]  # fmt: skip
+    assert row_of(sheet, "corto")[1:] == [3, 3, 1, 3, 1, "44 – 100 %", 3, 1, "44 – 100 %", ANY, pytest.approx(0.195)]
+    assert row_of(sheet, "largo")[1:] == [7, 0, 0, 0, 0, "0 – 35 %", 0, 0, "0 – 35 %", None, 0]
+    assert row_of(sheet, "Total")[1:6] == [10, 3, 0.3, 3, 0.3]
+    assert len(sheet._charts) == 1
 
 
 @pytest.mark.parametrize("text", [FORMULA, "+1+1", "@SUM(A1)", "-2+3", "\t=1", "=cmd|' /C calc'!A0", "A\x00\x0bna"])
