@@ -6,7 +6,7 @@ Some of the people by default, so that the suite stays in minutes; `MONTH_PEOPLE
 from __future__ import annotations
 
 import os
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ import pytest
 
 from speechai.core.accounts import Account, Plan
 from speechai.operation import accounts as money
-from speechai.operation import campaigns, submitting
+from speechai.operation import campaigns, do_not_call, submitting
 from speechai.operation.submitting import Order
 from speechai.retell.simulator import OutcomeScript
 from speechai.retell.simulator.config import Durations, PhoneNumber
-from speechai.store import accounts, people
+from speechai.store import accounts
 
 from . import month
 from .conftest import MakeWorld
+from .evidence import Evidence, calls_in_order, instant_of, job_of
 from .laws import violations
 from .lists import Debtor, write_list
 from .month import GENERAL, NORTE, OESTE, on
@@ -88,19 +89,21 @@ def batch_of(here: World, name: str) -> str:
     return str(batch["_id"])
 
 
-def plan_commands(here: World, portfolio: list[Debtor]) -> None:
-    """What the operator does in the course of the month."""
-    context, store = here.context, here.context.store
-    unwanted = [one.phones[0] for one in portfolio[2::25] if one.phones[0].startswith("+569")]
-    people_ids = [f"CL:{one.rut}" for one in portfolio[16::25]]
+def plan_commands(here: World, portfolio: list[Debtor], folder: Path) -> set[str]:
+    """What the operator does in the month; returns the ids and phones that nobody may call from the 10th on."""
+    context = here.context
+    phones = [one.phones[0] for one in portfolio[2::25] if one.phones[0].startswith("+569")]
+    ids, lifted = [one.rut for one in portfolio[16::25]], portfolio[16].rut
+    letters = folder / "letters.csv"
+    letters.write_text("\n".join(["RUT", *ids]), encoding="utf-8")
 
     def forbid() -> None:
-        people.mark_do_not_call(
-            store, numbers=unwanted, person_ids=people_ids, why="a letter", by="operator", at=here.now
-        )
+        subjects = [do_not_call.subject_of(phone, country="CL") for phone in phones]
+        do_not_call.add(context, subjects, why="asked by telephone", by="operator")
+        do_not_call.load_file(context, letters, country="CL", why="asked by letter", by="operator")
 
     def allow() -> None:
-        people.lift_do_not_call(store, person_ids=people_ids[:3], why="asked again", by="operator", at=here.now)
+        do_not_call.lift(context, [do_not_call.subject_of(lifted, country="CL")], why="asked again", by="operator")
 
     def top_up(account: str, amount: int, key: str) -> None:
         money.top_up(context, account, amount, key=key, by="operator")
@@ -120,6 +123,14 @@ def plan_commands(here: World, portfolio: list[Debtor]) -> None:
     here.at(on(15, 12), lambda: money.resume_account(context, "oeste", by="operator", why="paid"))
     here.at(on(22, 12), lambda: campaigns.retry(context, batch_of(here, "argentina")))
     here.at(on(29, 11), lambda: campaigns.cancel(context, batch_of(here, "ley")))
+    return {*phones, *ids} - {lifted}
+
+
+def called_since(evidence: Evidence, unwanted: set[str], since: datetime) -> list[str]:
+    """Calls to one of those ids or phones after the instant, by what stands on the list itself."""
+    jobs = evidence.by_id("jobs")
+    calls = [(jobs[job_of(call)]["rut"], call["to_number"], instant_of(call)) for call in calls_in_order(evidence)]
+    return [f"{rut} {number} {at}" for rut, number, at in calls if at > since and unwanted & {rut, number}]
 
 
 @pytest.mark.timeout(1200)
@@ -140,7 +151,7 @@ def test_a_month_of_a_portfolio_breaks_no_law(world: MakeWorld, tmp_path: Path) 
         open_accounts(here)
         for sending in month.sendings(portfolio):
             here.at(sending.at, lambda sending=sending: send(here, sending, tmp_path))  # type: ignore[misc]
-        plan_commands(here, portfolio)
+        unwanted = plan_commands(here, portfolio, tmp_path)
         here.run_until(month.ENDS_AT.astimezone(UTC))
 
     evidence = here.evidence()
@@ -150,6 +161,7 @@ def test_a_month_of_a_portfolio_breaks_no_law(world: MakeWorld, tmp_path: Path) 
     assert not found, "\n".join(f"law {one.law}: {one.what}" for one in found)
     assert here.final_states.violations == []
     assert list(broken_by_callers(evidence, POOLS, month.ALLOWED_COUNTRIES)) == []
+    assert called_since(evidence, unwanted, on(10, 10)) == []
     assert receiver.unsigned == 0
     happened = figures_of(evidence)
     print(f"a month of {PEOPLE} people: {happened}")
