@@ -23,9 +23,10 @@ hypothesis.settings.register_profile(
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 
-
 SIMULATE = {"planning", "rehearsal", "rulings"}
 CAMPAIGNS = {"test_planning", "test_rulings"}
+LONGEST_SECONDS = 20
+"""A test takes 4 at most: a fault that makes one loop is found then, not after the time of all its tests."""
 
 
 def pytest_sessionstart() -> None:
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     A simulated campaign takes seconds and passes through every rule; it is asked only about the modules that simulate.
     """
     module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0].rpartition(".")[2]
+    for item in items if module else ():
+        item.add_marker(pytest.mark.timeout(LONGEST_SECONDS, method="thread"))
     if module and module not in SIMULATE:
         campaigns = [item for item in items if item.path.stem in CAMPAIGNS]
         config.hook.pytest_deselected(items=campaigns)
