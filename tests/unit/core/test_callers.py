@@ -235,3 +235,19 @@ def test_a_number_wakes_at_the_end_of_its_rest_and_not_before() -> None:
 def test_the_tally_that_is_shown_leaves_out_what_came_before_the_last_rest() -> None:
     assert caller("xx.s").tally() == (3, 4)
     assert caller("xx.s", counts_from=NOW - timedelta(minutes=1)).tally() == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "country", "facts"),
+    [
+        ((), None, {}),
+        ((), "CL", {"country": "CL"}),
+        ((replace(POOL[0], countries=frozenset({"AR"})),), "CL", {"numbers": 1, "country": "CL"}),
+        ((replace(POOL[0], is_listed=False), replace(POOL[1], is_listed=False)), None, {"numbers": 2}),
+    ],
+)
+def test_where_no_number_may_call_it_is_said_how_many_there_are_and_which_country(
+    numbers: tuple[CallerNumber, ...], country: str | None, facts: dict[str, str | int]
+) -> None:
+    found = choose_caller(numbers, person_id="p", country=country, now=NOW)
+    assert found == Denied(code=Denial.NO_CALLER_NUMBER, facts=facts)

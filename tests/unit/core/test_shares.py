@@ -128,3 +128,8 @@ def test_without_due_jobs_there_are_no_turns() -> None:
     assert list(in_turn([], {}, offset=7)) == []
     assert list(in_turn(lists({"b": 5}), {"b": []}, offset=7)) == []
     assert list(in_turn(lists({"b": 5}), {}, offset=7)) == []
+
+
+def test_the_rotation_starts_with_the_first_account_where_nothing_is_said() -> None:
+    crowd = lists({"b": 5}, account="x") + lists({"c": 5}, account="y")
+    assert list(islice(in_turn(crowd, backlog(crowd)), 3)) == ["b|000", "c|000", "b|001"]
