@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ from speechai.cli.output import (
 
 if TYPE_CHECKING:
     from speechai.cli.following import Look
+    from speechai.core.accounts import Account
     from speechai.operation.context import Context
 
 _HIDDEN = ("file_id", "load_owner", "file_key", "reserved_until")
@@ -66,18 +68,26 @@ def batch(batch_id: str, with_jobs: bool, as_json: bool) -> None:
     from speechai.cli.following import look
     from speechai.cli.session import opened
     from speechai.operation.campaigns import describe_batch
+    from speechai.store.accounts import get_account
     from speechai.store.waves import waves_of
 
     with opened() as context:
         document = describe_batch(context, batch_id)
+        paying = _paying(document, get_account(context.store, document["account_id"]))
         seen, waves = look(context, batch_id), waves_of(context.store, batch_id)
         contacts = _contacts(context, batch_id) if with_jobs else None
     if as_json:
         print_json(
-            {**_public(document), **seen.facts(), "waves": waves, **({"contacts": contacts} if with_jobs else {})}
+            {
+                **_public(document),
+                **paying,
+                **seen.facts(),
+                "waves": waves,
+                **({"contacts": contacts} if with_jobs else {}),
+            }
         )
         return
-    _print(document, seen, waves)
+    _print({**document, **paying}, seen, waves)
     if contacts is not None:
         print_table(
             "Contacts",
@@ -99,10 +109,18 @@ def _print(document: dict[str, Any], seen: Look, waves: list[dict[str, Any]]) ->
             "name": document["name"],
             "status": document["status"],
             "reason": document.get("reason"),
-            "account": document["account_id"],
+            "account": _account(document),
+            "budget": _budget(document["budget"]),
+            "priority": document.get("priority"),
             "use case": document["use_case"],
+            "negotiation": document.get("negotiation"),
+            "variants": "; ".join(map(_variant, document.get("variants") or ())),
             "pacing": document["pacing"],
             "policy": document["policy"],
+            "overrides": "; ".join(
+                f"{name}={value}" for name, value in (document.get("policy_overrides") or {}).items()
+            ),
+            "because": document.get("override_because"),
             "file": f"{document['file']['name']} ({document['file']['bytes']} bytes)",
             "received": local(document["created_at"], zone),
             "loaded": local(document.get("loaded_at"), zone),
@@ -117,6 +135,44 @@ def _print(document: dict[str, Any], seen: Look, waves: list[dict[str, Any]]) ->
     if waves:
         rows = [(w["day"], w["wave"], w["state"], local(w["opened_at"], zone), w.get("admitted")) for w in waves]
         print_table("Waves", ["day", "wave", "state", "opened", "admitted"], rows, numbers=1)
+
+
+def _paying(document: Mapping[str, Any], account: Account | None) -> dict[str, Any]:
+    """Who pays for the batch, as JSON: the account's state, and what is left of the batch's own budget.
+
+    The account knows the budget from the batch's first call on; before that all of it is left.
+    """
+    from speechai.cli.account_view import unit_of
+    from speechai.core.accounts import budget_in_units
+
+    if account is None:
+        return {"account_status": None, "account_reason": None, "budget": None}
+    budget, micros = None, document.get("budget_micros")
+    if micros is not None:
+        own = account.budgets.get(document["_id"])
+        most, free = (own.most, own.free) if own else (budget_in_units(account, micros),) * 2
+        if most is not None:  # a plan of minutes at no price has none
+            budget = {"unit": unit_of(account), "most": most, "free": free}
+    return {"account_status": account.status, "account_reason": account.reason, "budget": budget}
+
+
+def _account(document: Mapping[str, Any]) -> str:
+    words = [word for word in (document["account_status"], document["account_reason"]) if word]
+    return ", ".join([document["account_id"], *([": ".join(words)] if words else [])])
+
+
+def _budget(budget: Mapping[str, Any] | None) -> str | None:
+    if budget is None:
+        return None
+    from speechai.core.accounts import Plan, amount_text
+
+    plan = Plan.MINUTES if budget["unit"] == "seconds" else Plan.CREDIT
+    return f"{amount_text(plan, budget['free'])} left of {amount_text(plan, budget['most'])}"
+
+
+def _variant(variant: Mapping[str, Any]) -> str:
+    agent = f", agent {variant['agent_id']}" if variant.get("agent_id") else ""
+    return f"{variant['name']} (weight {variant.get('weight', 1)}{agent})"
 
 
 @click.command()

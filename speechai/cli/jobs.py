@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,7 @@ def job(job_id: str, full: bool, as_json: bool) -> None:
 
     with opened() as context:
         document, attempts = describe_job(context, job_id)
-    facts = document if full else _masked(document)
+    facts = _with_words(document if full else _masked(document))
     calls = [_call(attempt, full=full) for attempt in attempts]
     if as_json:
         print_json({"job_id": job_id, **{k: v for k, v in facts.items() if k != "_id"}, "calls": calls})
@@ -55,29 +56,76 @@ def _print(facts: dict[str, Any], calls: list[dict[str, Any]]) -> None:
             "reason": facts["reason"],
             "waits for": "the next wave" if facts["status"] == "pending" and not facts["admitted"] else None,
             "next attempt": f"{local(at, zone)} ({at:%Y-%m-%d %H:%M:%S} UTC)" if at else None,
+            "callback": local(facts["callback_at"], zone),
+            "last refusal": _refusal(facts["denied"], zone),
             "phones": ", ".join([facts["to_number"], *facts["try_phones"]]),
             "not callable": ", ".join(facts["bad_phones"]),
             "last tried": facts["last_phone_tried"],
             "attempts": f"{facts['attempts']} of {facts['max_attempts']}",
-            "promised date": facts.get("fecha_pago_cliente"),
-            "promised amount": facts.get("monto_pago_cliente"),
+            "promise": facts["promise"] and facts["promise"]["words"],
+            "its check": facts["promise"] and facts["promise"]["check"],
             "variables": "; ".join(f"{name}={value}" for name, value in facts["variables"].items()),
         }
     )
     rows = [
         (
             c["number"], c["attempt_id"], c["state"], c["outcome"], c["reason"], c["to_number"],
-            local(c["placing_at"], zone), c["duration_seconds"], dollars(c["cost_usd_micros"]),
+            local(c["placing_at"], zone), c["policy"], c["variant"], c["offer_bucket"],
+            c["duration_seconds"], dollars(c["cost_usd_micros"]),
         )
         for c in calls
     ]  # fmt: skip
     if rows:
-        columns = ["", "attempt", "state", "outcome", "Retell's reason", "phone", "placed", "seconds", "cost"]
+        columns = [
+            "", "attempt", "state", "outcome", "Retell's reason", "phone", "placed", "policy", "variant", "offer",
+            "seconds", "cost",
+        ]  # fmt: skip
         print_table("Calls", columns, rows, numbers=2)
+
+
+def _with_words(facts: dict[str, Any]) -> dict[str, Any]:
+    """The job's facts with the last refusal and the promise said in words; None where there is none."""
+    from speechai.catalogue.denials import LANGUAGES, sentence
+
+    denied, promise = facts.get("denied"), facts.get("promise")
+    if denied:
+        known = denied.get("facts") or {}
+        said = {language: sentence(denied["code"], known, language=language) for language in LANGUAGES}
+        denied = {**denied, "words": said}
+    if promise:
+        promise = {**promise, **_promise_in_words(facts, promise)}
+    return {**facts, "callback_at": facts.get("callback_at"), "denied": denied, "promise": promise}
+
+
+def _promise_in_words(facts: Mapping[str, Any], promise: Mapping[str, Any]) -> dict[str, str]:
+    """`words`: what was promised, in the agent's own words where those could not be read; `check`: what is wrong."""
+    from speechai.catalogue.currencies import MINOR_DIGITS, written
+    from speechai.core.amounts import CURRENCIES
+
+    currency = (facts.get("debt") or {}).get("currency") or CURRENCIES.get(facts["country"])
+    amount, paid_on, payments = promise["amount_minor"], promise["paid_on"], promise["instalments"]
+    parts = [
+        written(amount, currency, language="en") if amount is not None and currency in MINOR_DIGITS else None,
+        _quoted("amount", facts.get("monto_pago_cliente")) if amount is None else None,
+        f"on {paid_on}" if paid_on else _quoted("date", facts.get("fecha_pago_cliente")),
+        f"in {payments} payments" if payments and payments > 1 else None,
+    ]
+    faults = "; ".join(fault["en"] for fault in promise["faults"])
+    check = "it stands" if promise["kept_as"] == "promise" else f"to review: {faults}"
+    return {"words": ", ".join(filter(None, parts)), "check": check}
+
+
+def _quoted(what: str, written: object) -> str | None:
+    return f"{what} {written!r}, which is not certain" if written not in (None, "", 0) else None
+
+
+def _refusal(denied: Mapping[str, Any] | None, zone: str) -> str | None:
+    return None if not denied else f"{local(denied.get('at'), zone)}: {denied['words']['en']}"
 
 
 def _masked(document: dict[str, Any]) -> dict[str, Any]:
     """The document without what identifies or quotes the person."""
+    from speechai.catalogue.use_cases import Kind, load_use_cases
     from speechai.core.masking import mask_national_id, mask_phone, mask_text
 
     result = document.get("call_result") or {}
@@ -89,8 +137,11 @@ def _masked(document: dict[str, Any]) -> dict[str, Any]:
     variables = {name: mask_text(str(value)) for name, value in document["variables"].items()}
     if "rut" in variables:
         variables["rut"] = mask_national_id(variables["rut"])
+    use_case = load_use_cases().get(document["use_case"])
+    captured = use_case.captured if use_case else {}
+    quoted = {name for name, field in captured.items() if field.kind is Kind.TEXT}
     return {
-        **{name: value for name, value in document.items() if name != "person_id"},
+        **{name: value for name, value in document.items() if name not in {"person_id", *quoted}},
         "rut": mask_national_id(document["rut"]) or None,
         "to_number": mask_phone(document["to_number"]),
         "last_phone_tried": mask_phone(document["last_phone_tried"]) or None,
@@ -119,9 +170,12 @@ def _call(attempt: Attempt, *, full: bool) -> dict[str, Any]:
         "accepted_at": attempt.accepted_at,
         "ended_at": attempt.ended_at,
         "time_zone": attempt.time_zone,
+        "policy": attempt.policy,
+        "variant": attempt.variant,
+        "offer_bucket": attempt.offer["bucket"] if attempt.offer else None,
         "duration_seconds": facts.duration_ms // 1000 if facts and facts.duration_ms is not None else None,
         "cost_usd_micros": facts.cost_micros if facts else None,
-        **({"retell": attempt.retell} if full else {}),
+        **({"offer": attempt.offer, "retell": attempt.retell} if full else {}),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from speechai.store import accounts as store_accounts
 from speechai.store import waves
 from speechai.store.statistics import job_lines
 from tests.cli.conftest import CLOSED, Command, loaded
@@ -100,6 +102,137 @@ def test_a_job_s_calls_are_told_with_outcome_and_cost_and_without_the_talk(
     assert served("batch", batch_id, "--json").json["outcomes"] == {"conversation": 1}
 
 
+def test_a_job_tells_its_callback_and_its_last_refusal_in_words(served: Command, batch_id: str, job_id: str) -> None:
+    facts = {"next_at": "2026-11-23T08:00:00-03:00", "now_at": "2026-11-21T20:10:00-03:00", "zone": "America/Santiago"}
+    kept = {
+        "code": "outside_hours",
+        "facts": {**facts, "policy": "cl-ley-21320 v1"},
+        "next_at": datetime(2026, 11, 23, 11, 0, tzinfo=UTC),
+        "at": datetime(2026, 11, 21, 23, 10, tzinfo=UTC),
+    }
+    changes = {"denied": kept, "callback_at": datetime(2026, 11, 23, 20, 0, tzinfo=UTC)}
+    served.context().store.jobs.update_one({"_id": job_id}, {"$set": changes})
+    shown, told = served("job", job_id).out, served("job", job_id, "--json").json
+    words = "not before Monday 2026-11-23 08:00: Saturday 2026-11-21 20:10 in Santiago"
+    assert f"2026-11-21 20:10:00 America/Santiago: {words}" in shown
+    assert "2026-11-23 17:00:00 America/Santiago" in shown
+    assert told["denied"]["words"]["en"].startswith(words)
+    assert told["denied"]["words"]["es"].startswith("no antes del lunes 2026-11-23 08:00")
+    assert (told["denied"]["code"], told["callback_at"]) == ("outside_hours", "2026-11-23T20:00:00+00:00")
+
+
+def test_a_job_that_nobody_refused_and_that_promised_nothing_says_so(
+    served: Command, batch_id: str, job_id: str
+) -> None:
+    told = served("job", job_id, "--json").json
+    assert (told["denied"], told["callback_at"], told["promise"]) == (None, None, None)
+    assert "promise" not in served("job", job_id).out
+
+
+@pytest.mark.parametrize(
+    ("promise", "written", "words", "check"),
+    [
+        (
+            {"kept_as": "promise", "paid_on": "2026-11-30", "amount_minor": 10_000, "instalments": 1, "faults": []},
+            {"fecha_pago_cliente": "30 de noviembre", "monto_pago_cliente": "10 lucas"},
+            "10,000 CLP, on 2026-11-30",
+            "it stands",
+        ),
+        (
+            {
+                "kept_as": "flagged",
+                "paid_on": None,
+                "amount_minor": 2_500,
+                "instalments": 4,
+                "faults": [
+                    {"code": "no_date", "en": "no date was promised", "es": "no se prometió una fecha"},
+                    {"code": "too_many_instalments", "en": "4 payments are too many", "es": "4 cuotas son demasiadas"},
+                ],
+            },
+            {"fecha_pago_cliente": "cuando pueda", "monto_pago_cliente": 2_500},
+            "2,500 CLP, date 'cuando pueda', which is not certain, in 4 payments",
+            "to review: no date was promised; 4 payments are too many",
+        ),
+    ],
+    ids=["stands", "flagged"],
+)
+def test_a_job_tells_its_promise_and_what_the_check_said(
+    served: Command,
+    batch_id: str,
+    job_id: str,
+    promise: dict[str, Any],
+    written: dict[str, Any],
+    words: str,
+    check: str,
+) -> None:
+    served.context().store.jobs.update_one({"_id": job_id}, {"$set": {"promise": promise, **written}})
+    shown, told = served("job", job_id).out, served("job", job_id, "--json").json["promise"]
+    assert words in shown
+    assert check in shown
+    assert told == {**promise, "words": words, "check": check}
+
+
+def test_what_the_agent_wrote_down_of_a_talk_is_shown_only_in_full(served: Command, batch_id: str, job_id: str) -> None:
+    served.context().store.jobs.update_one({"_id": job_id}, {"$set": {"observaciones": "vive con su hermana"}})
+    assert "hermana" not in served("job", job_id, "--json").out
+    assert served("job", job_id, "--full", "--json").json["observaciones"] == "vive con su hermana"
+
+
+def test_each_call_of_a_job_tells_policy_variant_and_offer(served: Command, batch_id: str, job_id: str) -> None:
+    offered = {"policy": "cl-ley-21320 v1", "variant": "amable", "offer": {"bucket": "31-60", "debt_minor": 10_000}}
+    store = served.context().store
+    store.attempts.insert_one({**_attempt(batch_id, job_id), **offered})
+    store.attempts.insert_one({**_attempt(batch_id, job_id), "_id": "a2", "number": 2, "call_id": "call_2"})
+    shown, told = served("job", job_id), served("job", job_id, "--json").json["calls"]
+    for word in ("cl-ley-21320 v1", "amable", "31-60"):
+        assert word in shown.out
+    assert [(c["policy"], c["variant"], c["offer_bucket"]) for c in told] == [
+        ("cl-ley-21320 v1", "amable", "31-60"),
+        (None, None, None),
+    ]
+    assert "offer" not in told[0]
+    assert served("job", job_id, "--full", "--json").json["calls"][0]["offer"] == offered["offer"]
+
+
+def test_a_batch_tells_who_pays_and_what_it_was_sent_with(served: Command, people: Path) -> None:
+    served("account", "create", "acme", "--plan", "unlimited")
+    batch_id = loaded(
+        served, people, "--account", "acme", "--priority", 7, "--override", "attempts_a_day=2", "--because", "a pilot",
+        "--negotiation", "standard", "--variant", "amable=agent_1:2", "--variant", "seco", "--budget", "25.50",
+    )  # fmt: skip
+    served("account", "suspend", "acme", "--because", "contract ended")
+    shown, told = served("batch", batch_id).out, served("batch", batch_id, "--json").json
+    for line in (
+        r"account +acme, suspended: contract ended \(operator\)",
+        r"budget +US\$ 25.50 left of US\$ 25.50",
+        r"priority +7",
+        r"negotiation +standard",
+        r"variants +amable \(weight 2, agent agent_1\); seco \(weight 1\)",
+        r"overrides +attempts_a_day=2",
+        r"because +a pilot",
+    ):
+        assert re.search(line, shown), (line, shown)
+    assert (told["account_id"], told["account_status"], told["account_reason"]) == (
+        "acme",
+        "suspended",
+        "contract ended (operator)",
+    )
+    assert told["budget"] == {"unit": "usd_micros", "most": 25_500_000, "free": 25_500_000}
+    store = served.context().store
+    store_accounts.set_batch_budget(store, "acme", batch_id, 25_500_000)
+    store.accounts.update_one({"_id": "acme"}, {"$inc": {f"budgets.{batch_id}.free": -26_000_000}})
+    assert re.search(r"budget +-US\$ 0.50 left of US\$ 25.50", served("batch", batch_id).out)
+    assert (told["priority"], told["negotiation"], told["policy_overrides"]) == (7, "standard", {"attempts_a_day": 2})
+    assert told["override_because"] == "a pilot"
+    assert [(arm["name"], arm["weight"]) for arm in told["variants"]] == [("amable", 2), ("seco", 1)]
+
+
+def test_a_batch_without_a_budget_tells_only_the_state_of_its_account(served: Command, batch_id: str) -> None:
+    told = served("batch", batch_id, "--json").json
+    assert (told["account_status"], told["account_reason"], told["budget"]) == ("active", None, None)
+    assert re.search(r"account +main, active", served("batch", batch_id).out)
+
+
 def test_a_batch_is_paused_resumed_and_cancelled(served: Command, batch_id: str) -> None:
     assert served("pause", batch_id).code == 0
     assert served("batch", batch_id, "--json").json["status"] == "paused"
@@ -137,6 +270,22 @@ def test_cleanup_removes_what_ended_long_ago_and_keeps_the_call_log(
     assert removed == {"jobs": 2, "rejected_rows": 1, "waves": 0, "batches": 1}
     assert store.attempts.count_documents({}) == 1
     assert "no batch yet" in served("batches").err
+
+
+def test_a_report_counts_who_spoke_what_stands_and_the_variants(served: Command, batch_id: str, job_id: str) -> None:
+    store, finished = served.context().store, _attempt(batch_id, job_id)
+    promise = {"kept_as": "promise", "paid_on": "2026-11-30", "amount_minor": 9_000, "instalments": None, "faults": []}
+    said = {"values": {"habla_titular": True}, "variant": "amable", "promise": promise, "captured": {}}
+    store.attempts.insert_one({**finished, **said})
+    other = {"outcome": "third_party", "values": {"habla_titular": False}, "variant": "seco"}
+    store.attempts.insert_one({**finished, **other, "_id": "a2", "call_id": "call_2"})
+    told = served("report", batch_id, "--json").json
+    assert (told["total"]["contacts"], told["total"]["right_party"], told["total"]["unconfirmed"]) == (2, 1, 0)
+    assert told["promise_rate"]["fraction"] == 1.0
+    assert [(line["key"], line["tally"]["attempts"]) for line in told["variants"]] == [("amable", 1), ("seco", 1)]
+    shown = served("report", batch_id).out
+    for words in ("third party · tercero", "Variants (A/B)", "stands · vigente", "CLP 9,000 in 1 promises that stand"):
+        assert words in shown
 
 
 def test_a_report_comes_in_every_form(served: Command, batch_id: str) -> None:

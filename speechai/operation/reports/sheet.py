@@ -193,6 +193,8 @@ class Sheet:
         if cell is None:
             cell = self._cell(None, _BODY, number_format=number_format, right=column.kind.is_number)
             cell.border = _LINE
+            if column.kind is Kind.TEXT:  # what is longer than the widest column is read in several lines
+                cell.alignment = Alignment(horizontal="left", vertical="center", wrap_text=True)
             self._written_cells[index, number_format] = cell
         cell.value = written
         return cell

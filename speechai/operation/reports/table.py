@@ -17,6 +17,7 @@ from speechai.operation.reports.tally import Share
 WIDE = 110
 """Characters of a terminal that has room for more than the first columns."""
 VERY_WIDE = 150
+WIDEST = 200
 
 Row = tuple[Any, ...]
 

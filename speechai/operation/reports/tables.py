@@ -18,7 +18,7 @@ from speechai.operation.reports.calls_tables import (
 from speechai.operation.reports.figures import Kind, shown
 from speechai.operation.reports.labels import BATCH_STATES, OUTCOMES, PROMISES, STATES, Label, label_of, use_case_label
 from speechai.operation.reports.model import Promise, Promised, Report
-from speechai.operation.reports.table import VERY_WIDE, WIDE, Shown, Table, share_of, shown_as, table_of
+from speechai.operation.reports.table import VERY_WIDE, WIDE, WIDEST, Shown, Table, share_of, shown_as, table_of
 from speechai.operation.reports.tally import Share
 
 
@@ -150,7 +150,7 @@ def promises_table(report: Report) -> Table:
         shown_as("Currency", "Moneda", lambda p: p.currency, Kind.TEXT, from_width=WIDE),
         shown_as("Check", "Revisión", lambda p: str(PROMISES[p.stands]), Kind.TEXT),
         shown_as("What is wrong", "En inglés", lambda p: _faults(p, "en"), Kind.TEXT, from_width=WIDE),
-        shown_as("In Spanish", "Qué está mal", lambda p: _faults(p, "es"), Kind.TEXT, from_width=VERY_WIDE),
+        shown_as("In Spanish", "Qué está mal", lambda p: _faults(p, "es"), Kind.TEXT, from_width=WIDEST),
         shown_as("Called at", "Llamada", lambda p: p.called_at, Kind.INSTANT),
         shown_as("Batch", "Lote", lambda p: p.batch_name, Kind.TEXT, from_width=VERY_WIDE),
     )
