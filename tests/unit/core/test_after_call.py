@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from speechai.catalogue.outcomes import Outcome, OutcomeRow, Retry, load_outcomes
 from speechai.catalogue.policies import Policy, get_policy
 from speechai.catalogue.use_cases import get_use_case
-from speechai.core.after_call import Delays, NextStep, after_call, judge, retry_at
+from speechai.core.after_call import Delays, NextStep, after_call, is_contact, judge, retry_at
 from speechai.core.calendar import waves_on
 from speechai.core.captured import read_captured
 from speechai.core.model import CallFacts, Job, JobStatus, Pacing
@@ -329,3 +329,22 @@ def test_a_call_is_judged_by_its_reason_its_analysis_and_what_was_captured(
     )
     row, judged = judge(told, DEBT, read.values)
     assert (row.outcome, judged) == (outcome, success)
+
+
+@pytest.mark.parametrize(
+    ("reason", "voicemail_is_contact", "expected"),
+    [
+        ("user_hangup", False, True),
+        ("user_hangup", True, True),
+        ("voicemail_reached", False, False),
+        ("voicemail_reached", True, True),
+        ("dial_no_answer", False, False),
+        ("dial_no_answer", True, False),
+        ("dial_busy", True, False),
+    ],
+)
+def test_a_machine_is_a_contact_where_the_policy_counts_one_and_nobody_answering_never_is(
+    reason: str, voicemail_is_contact: bool, expected: bool
+) -> None:
+    policy = replace(DEFAULT, voicemail_is_contact=voicemail_is_contact)
+    assert is_contact(policy, OUTCOMES[reason]) is expected
