@@ -45,8 +45,9 @@ class Return:
 def after_denial(denied: Denied, *, job: Job, batch: Batch, policy: Policy, now: datetime) -> Return:
     """Where `denied` leaves the job at `now`.
 
-    In a wave batch a wait ends with a wave, except for a line, a start or a pause's end, and for somebody who has named
-    the time of the call. A denial without a time ends the job, unless somebody can mend what stands in its way.
+    In a wave batch a wait ends with a wave, except for a line, a start, a pause's end or what somebody mends, and for
+    somebody who has named the time of the call. A denial without a time ends the job, unless somebody can mend what
+    stands in its way.
     """
     if batch.status is BatchStatus.CANCELLED:
         return Return(status=JobStatus.CANCELLED, next_attempt_at=None, admitted=False)
@@ -57,7 +58,8 @@ def after_denial(denied: Denied, *, job: Job, batch: Batch, policy: Policy, now:
         return Return(status=JobStatus.FAILED, next_attempt_at=None, admitted=False)
     else:
         status = JobStatus.PENDING
-    for_a_wave = batch.pacing is Pacing.WAVES and denied.code not in MOMENTARY and job.callback_at is None
+    keeps_its_place = budget or denied.code in MOMENTARY | FOR_SOMEBODY
+    for_a_wave = batch.pacing is Pacing.WAVES and not keeps_its_place and job.callback_at is None
     at = denied.next_at or now
     return Return(
         status=status,

@@ -34,13 +34,16 @@ def resume(context: Context, batch_id: str) -> int:
         raise NotAllowed(f"account {batch.account_id} is {why}; `speechai account resume {batch.account_id}` first")
     if batch.status is not BatchStatus.RUNNING:
         _move(context, batch, expected=[BatchStatus.PAUSED], to=BatchStatus.RUNNING, reason=None)
-    return batch_jobs.move_jobs(
+    now = context.clock()
+    # Whom the account's suspension held goes on by its own time; whoever resumed the account may have died before this.
+    freed = batch_jobs.resume_for_account(context.store, batch.id, now=now)
+    return freed + batch_jobs.move_jobs(
         context.store,
         batch.id,
         expected=JobStatus.SUSPENDED,
         to=JobStatus.PENDING,
         reason="resumed by an operator",
-        now=context.clock(),
+        now=now,
     )
 
 

@@ -72,12 +72,16 @@ def _move_waiting(
 def move_jobs(store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus, reason: str, now: datetime) -> int:
     """Moves every job of a batch that is `expected` and not being called; returns how many.
 
-    One that becomes `pending` is due at once, or at the next wave of its batch.
+    One that becomes `pending` is due at once, or at the next wave of its batch; a callback at the time that was asked
+    for.
     """
-    result = store.jobs.update_many(
-        {"batch_id": batch_id, "status": expected}, {"$set": _moved(to, reason=reason, now=now)}
-    )
-    return result.modified_count
+    moved, chosen = _moved(to, reason=reason, now=now), {"batch_id": batch_id, "status": expected}
+    kept = 0
+    if to is JobStatus.PENDING:
+        kept = store.jobs.update_many(
+            {**chosen, **_callback_ahead(now)}, {"$set": _with_its_time(moved)}
+        ).modified_count
+    return kept + store.jobs.update_many(chosen, {"$set": moved}).modified_count
 
 
 def suspend_for_account(store: Store, batch_id: str, *, reason: str, now: datetime) -> int:
@@ -99,21 +103,28 @@ def resume_for_account(store: Store, batch_id: str, *, now: datetime) -> int:
 def reset_jobs(
     store: Store, job_ids: Sequence[str], *, expected: JobStatus, admitted: bool, reason: str, now: datetime
 ) -> int:
-    """An operator's reset: jobs leave a final or suspended state, with all their attempts ahead; it is recorded."""
-    result = store.jobs.update_many(
-        {"_id": {"$in": list(job_ids)}, "status": expected},
-        {
-            "$set": {
-                **_moved(JobStatus.PENDING, reason=reason, now=now),
-                "attempts": 0,
-                "bad_phones": [],
-                "admitted": admitted,
-            },
-            "$unset": {"callback_at": ""},
-            "$push": {"resets": {"at": now, "from": expected, "reason": reason}},
-        },
-    )
-    return result.modified_count
+    """An operator's reset: jobs leave a final or suspended state, with all their attempts ahead; it is recorded.
+
+    A callback that a suspended job still has ahead is kept with its time.
+    """
+    chosen: Document = {"_id": {"$in": list(job_ids)}, "status": expected}
+    fresh = {**_moved(JobStatus.PENDING, reason=reason, now=now), "attempts": 0, "bad_phones": []}
+    record = {"$push": {"resets": {"at": now, "from": expected, "reason": reason}}}
+    kept = 0
+    if expected is JobStatus.SUSPENDED:
+        changes = {"$set": {**_with_its_time(fresh), "admitted": True}, **record}
+        kept = store.jobs.update_many({**chosen, **_callback_ahead(now)}, changes).modified_count
+    changes = {"$set": {**fresh, "admitted": admitted}, "$unset": {"callback_at": ""}, **record}
+    return kept + store.jobs.update_many(chosen, changes).modified_count
+
+
+def _callback_ahead(now: datetime) -> Document:
+    """Jobs whose people asked for a call at a time that has not come."""
+    return {"callback_at": {"$gt": now}, "next_attempt_at": {"$gt": now}}
+
+
+def _with_its_time(changes: Document) -> Document:
+    return {name: value for name, value in changes.items() if name != "next_attempt_at"}
 
 
 def _moved(to: JobStatus, *, reason: str, now: datetime) -> dict[str, Any]:

@@ -49,10 +49,13 @@ def test_a_denial_without_a_time_ends_the_job(code: Denial, pacing: Pacing) -> N
 
 
 @pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("pacing", Pacing)
 @pytest.mark.parametrize("code", sorted(FOR_SOMEBODY))
-def test_what_somebody_can_mend_suspends_the_job_with_its_time(code: Denial, timed: bool) -> None:
-    held = back(code, timed=timed, pacing=Pacing.CONTINUOUS)
-    assert (held.status, held.next_attempt_at) == (JobStatus.SUSPENDED, LATER if timed else NOW)
+def test_what_somebody_can_mend_suspends_the_job_with_its_time_and_its_place_in_the_wave(
+    code: Denial, pacing: Pacing, timed: bool
+) -> None:
+    held = back(code, timed=timed, pacing=pacing)
+    assert (held.status, held.next_attempt_at, held.admitted) == (JobStatus.SUSPENDED, LATER if timed else NOW, True)
     assert held.suspended_by == ("account" if code in OF_THE_ACCOUNT else None)
     assert not held.pause_batch
 
@@ -63,9 +66,10 @@ def test_a_pause_lets_the_job_wait_where_it_is() -> None:
     )
 
 
-def test_a_used_up_budget_pauses_the_batch_and_ends_nobody() -> None:
-    held = back(Denial.BATCH_BUDGET, timed=False, pacing=Pacing.CONTINUOUS)
-    assert (held.status, held.next_attempt_at, held.pause_batch) == (JobStatus.PENDING, NOW, True)
+@pytest.mark.parametrize("pacing", Pacing)
+def test_a_used_up_budget_pauses_the_batch_and_ends_nobody(pacing: Pacing) -> None:
+    held = back(Denial.BATCH_BUDGET, timed=False, pacing=pacing)
+    assert held == Return(status=JobStatus.PENDING, next_attempt_at=NOW, admitted=True, pause_batch=True)
     assert not back(Denial.BATCH_BUDGET).pause_batch  # live calls hold it: it may come back
 
 
