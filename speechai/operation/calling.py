@@ -77,8 +77,9 @@ def _decide(context: Context, wanted: Wanted, now: datetime) -> Taken | Denied:
             wanted.policy, batch=wanted.batch.status, job=job, person=wanted.person, phones=wanted.phones, now=now
         )
         if isinstance(allowed, Denied):
-            return no_caller or allowed
-        taken = take(context, wanted, allowed.phone, now)
+            # Another phone that may be dialled later is waited for; else somebody has to mend the pool.
+            return no_caller if no_caller is not None and allowed.next_at is None else allowed
+        taken = take(context, replace(wanted, job=job), allowed.phone, now)
         if isinstance(taken, Taken) or taken.code is not Denial.NO_CALLER_NUMBER:
             return taken
         # Another phone of the same person may be in a country that may be called.

@@ -159,13 +159,14 @@ def _close_batches(context: Context) -> None:
                 reason="a contact waits after all",
                 now=now,
             )
-    # A call that ended while its batch was being cancelled may have put its job back to wait.
+    # A call that ended while its batch was being cancelled may have put its job back to wait, or suspended it.
     for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW):
-        batch_jobs.move_jobs(
-            store,
-            batch_id,
-            expected=JobStatus.PENDING,
-            to=JobStatus.CANCELLED,
-            reason="the batch was cancelled",
-            now=now,
-        )
+        for status in (JobStatus.PENDING, JobStatus.SUSPENDED):
+            batch_jobs.move_jobs(
+                store,
+                batch_id,
+                expected=status,
+                to=JobStatus.CANCELLED,
+                reason="the batch was cancelled",
+                now=now,
+            )
