@@ -28,9 +28,14 @@ LOOK_LASTS = timedelta(minutes=10)
 
 def first_look(attempt: Attempt, facts: CallFacts | None, now: datetime) -> datetime | None:
     """When to ask for the cost of a call that is being finished; None where it is known or there is none to come."""
-    if attempt.call_id is None or (facts is not None and (facts.cost_micros is not None or facts.status != "ended")):
+    if attempt.call_id is None or (facts is not None and not _may_cost(facts)):
         return None
     return now + WAITS[0]
+
+
+def _may_cost(facts: CallFacts) -> bool:
+    """Whether Retell may still tell a cost: the line was connected, also where the call broke down afterwards."""
+    return facts.cost_micros is None and (facts.status == "ended" or bool(facts.duration_ms))
 
 
 def overdue(context: Context, limit: int) -> Nudges:
