@@ -32,7 +32,7 @@ class Delays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """What is written to the job. `next_attempt_at` only with `pending`; `reason` always says why."""
+    """What is written to the job. `next_attempt_at` only with `pending` or a callback; `reason` always says why."""
 
     status: JobStatus
     reason: str
@@ -97,23 +97,16 @@ def after_call(
     next wave, except where only a line was missing. `callback_at` (aware UTC, within the hours) is kept also where the
     attempts are used up: the person asked for it.
     """
-    words = f"{row.outcome} ({row.reason})"
-    if success:
-        return NextStep(status=JobStatus.DONE, reason=words)
-    if callback_at is not None and row.retry not in (Retry.NEVER, Retry.ACCOUNT):
+    if (end := certain_end(row, success=success)) is not None:
+        return end
+    words = _words(row)
+    if callback_at is not None and row.retry is not Retry.ACCOUNT:
         return NextStep(
             status=JobStatus.PENDING,
             reason=f"a callback was asked for; the last: {words}",
             next_attempt_at=callback_at,
             callback_at=callback_at,
             counts_as_attempt=row.attempt,
-        )
-    if row.retry is Retry.NEVER:
-        return NextStep(
-            status=JobStatus.FAILED,
-            reason=words,
-            counts_as_attempt=row.attempt,
-            do_not_call=row.outcome is Outcome.DO_NOT_CALL,
         )
     if row.retry is Retry.ACCOUNT:
         return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, suspend_account=True)
@@ -144,9 +137,27 @@ def after_call(
     )
 
 
+def certain_end(row: OutcomeRow, *, success: bool) -> NextStep | None:
+    """The end of a job in which no policy has a say: a success, or a call after which there is no other; else None."""
+    if success:
+        return NextStep(status=JobStatus.DONE, reason=_words(row))
+    if row.retry is not Retry.NEVER:
+        return None
+    return NextStep(
+        status=JobStatus.FAILED,
+        reason=_words(row),
+        counts_as_attempt=row.attempt,
+        do_not_call=row.outcome is Outcome.DO_NOT_CALL,
+    )
+
+
 def retry_at(batch: Batch, policy: Policy, earliest: datetime) -> datetime:
     """When a contact that may be tried from `earliest` on is tried: then, or at the next wave of a wave batch."""
     return earliest if batch.pacing is Pacing.CONTINUOUS else next_wave(policy, batch.site, earliest)
+
+
+def _words(row: OutcomeRow) -> str:
+    return f"{row.outcome} ({row.reason})"
 
 
 def _delay(retry: Retry, policy: Policy, delays: Delays) -> timedelta:

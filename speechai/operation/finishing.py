@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from speechai.catalogue.outcomes import Outcome, OutcomeRow, outcome_of
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
-from speechai.core.after_call import NextStep, after_call, judge
+from speechai.core.after_call import NextStep, after_call, certain_end, judge
 from speechai.core.callbacks import callback_of, clamp_callback
 from speechai.core.captured import read_captured
-from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
+from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
 from speechai.errors import UsageError
 from speechai.operation import accounts as money
 from speechai.operation import callers, following_up
@@ -47,7 +48,7 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     step = _next_step(context, ended, now)
     result = attempt_result(ended)
     attempts.write_result(store, attempt.id, result)
-    _count(context, ended, step, now)
+    _count(context, attempt, ended.facts, ended.row, talked=ended.talked, do_not_call=step.do_not_call, now=now)
     callers.note_outcome(context, attempt, ended.row, now)
     if step.callback_at is not None:
         callbacks.expect(store, job.id, step.callback_at)
@@ -95,9 +96,16 @@ def _judged(context: Context, attempt: Attempt, job: Job, batch: Batch) -> Ended
 
 def _next_step(context: Context, ended: Ended, now: datetime) -> NextStep:
     row, policy = ended.row, ended.policy
-    if isinstance(policy, str):  # the result is kept, the batch waits for a person
-        return NextStep(status=JobStatus.SUSPENDED, reason=policy, counts_as_attempt=row.attempt, pause_batch=True)
     at = ended.wish.at if ended.wish is not None else None
+    if isinstance(policy, str):  # the result is kept, the batch waits for a person
+        return certain_end(row, success=ended.success) or NextStep(
+            status=JobStatus.SUSPENDED,
+            reason=policy,
+            next_attempt_at=at,
+            counts_as_attempt=row.attempt,
+            pause_batch=True,
+            callback_at=at,
+        )
     return after_call(
         row=row,
         success=ended.success,
@@ -111,10 +119,18 @@ def _next_step(context: Context, ended: Ended, now: datetime) -> NextStep:
     )
 
 
-def _count(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:
+def _count(
+    context: Context,
+    attempt: Attempt,
+    facts: CallFacts | None,
+    row: OutcomeRow,
+    *,
+    talked: bool,
+    do_not_call: bool,
+    now: datetime,
+) -> None:
     """The counters of the person and of the telephone, and the account's money."""
-    store, attempt, row = context.store, ended.attempt, ended.row
-    on, talked = attempt.local_on, ended.talked
+    store, on = context.store, attempt.local_on
     if row.attempt:
         people.settle_turn(
             store,
@@ -124,15 +140,13 @@ def _count(context: Context, ended: Ended, step: NextStep, now: datetime) -> Non
             talked=talked,
             conversed=row.contact,
             silent=row.silent,
-            do_not_call=step.do_not_call,
+            do_not_call=do_not_call,
         )
-        people.settle_phone_turn(
-            store, attempt.to_number, attempt.id, on=on, talked=talked, do_not_call=step.do_not_call
-        )
+        people.settle_phone_turn(store, attempt.to_number, attempt.id, on=on, talked=talked, do_not_call=do_not_call)
     else:
         people.give_turn_back(store, attempt.person_id, attempt.id)
         people.give_phone_turn_back(store, attempt.to_number, attempt.id)
-    money.settle_for(context, attempt, ended.facts, now)
+    money.settle_for(context, attempt, facts, now)
 
 
 def apply_step(
@@ -164,18 +178,29 @@ def apply_step(
         attempt.id,
         step,
         phone=attempt.to_number,
-        admitted=batch.pacing is Pacing.CONTINUOUS or step.keeps_its_place or step.callback_at is not None,
+        admitted=_is_admitted(job, batch, step),
         result=result,
         now=now,
     )
 
 
+def _is_admitted(job: Job, batch: Batch, step: NextStep) -> bool:
+    """False where a wave has to let the contact in again: not for a line, for a named time, or for its account."""
+    if batch.pacing is Pacing.CONTINUOUS or step.callback_at is not None:
+        return True
+    return step.keeps_its_place or (step.suspend_account and job.admitted)
+
+
 def _close_orphan(context: Context, attempt: Attempt, now: datetime) -> None:
-    people.give_turn_back(context.store, attempt.person_id, attempt.id)
-    people.give_phone_turn_back(context.store, attempt.to_number, attempt.id)
+    """The contact is gone, the person is not: the call counts, and a wish that was said in it holds."""
     facts = read_call(attempt.retell) if attempt.retell is not None else None
-    money.settle_for(context, attempt, facts, now)
-    attempts.close(context.store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "outcome": "unknown"})
+    reason, in_voicemail = (facts.reason, facts.in_voicemail) if facts else (None, None)
+    row = outcome_of(reason, in_voicemail=in_voicemail)
+    unwanted = row.outcome is Outcome.DO_NOT_CALL
+    _count(context, attempt, facts, row, talked=row.contact, do_not_call=unwanted, now=now)
+    late = first_look(attempt, facts, now)
+    closed = {"finished_at": now, "next_poll_at": late, "outcome": row.outcome, "counted": row.attempt}
+    attempts.close(context.store, attempt.id, AttemptState.FINISHED, closed)
 
 
 def _tell(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:
