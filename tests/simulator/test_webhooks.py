@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from retell.lib import webhook_auth
 
+from speechai.retell.signature import sign
 from speechai.retell.simulator import DEFAULT_API_KEY, Agent, Assumptions, Durations, OutcomeScript, Simulator
 from speechai.retell.simulator.faults import fault_from
-from speechai.retell.simulator.webhooks import signature
 
 from .asking import DAY_MS, NUMBER, ask, call_of, create
 from .receiver import Receiver, receiving, wait_until
@@ -55,7 +55,7 @@ def through(simulator: Simulator, receiver: Receiver, counts: list[int]) -> None
     ],
 )
 def test_the_signature_matches_the_vectors_of_the_fact_sheet(body: str, digest: str) -> None:
-    made = signature(body.encode(), key="key_test_123", timestamp_ms=1_700_000_000_000)
+    made = sign(body.encode(), key="key_test_123", timestamp_ms=1_700_000_000_000)
     assert made == f"v=1700000000000,d={digest}"
     assert webhook_auth.symmetric["verify"](body, "key_test_123", made, {"timestamp": 1_700_000_000_000})
 

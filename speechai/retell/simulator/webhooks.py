@@ -8,8 +8,6 @@ loop and never blocks it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +16,7 @@ from typing import Any
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
+from speechai.retell.signature import SIGNATURE_HEADER, sign
 from speechai.retell.simulator.agenda import Agenda
 from speechai.retell.simulator.calls import RECORDING_FIELDS, CallRecord, View, show
 from speechai.retell.simulator.clock import SimulatorClock, real_now_ms
@@ -28,14 +27,6 @@ from speechai.retell.simulator.orders import WebhookTarget
 from speechai.retell.simulator.timeline import Timeline
 from speechai.retell.simulator.wire import json_bytes
 from speechai.retell.vocabulary import CallStatus, DisconnectionReason, WebhookEvent
-
-SIGNATURE_HEADER = "X-Retell-Signature"
-
-
-def signature(body: bytes, *, key: str, timestamp_ms: int) -> str:
-    """The value of X-Retell-Signature: HMAC-SHA256 over the body followed by the timestamp in milliseconds."""
-    digest = hmac.new(key.encode(), body + str(timestamp_ms).encode(), hashlib.sha256).hexdigest()
-    return f"v={timestamp_ms},d={digest}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +137,7 @@ class Postman:
         signed_ms = delivery.signed_ms if delivery.signed_ms >= 0 else real_now_ms()
         if fault is FaultKind.WEBHOOK_NOT_JSON:
             body = b"<html>not json</html>"
-        sealed = signature(body, key=key, timestamp_ms=signed_ms)
+        sealed = sign(body, key=key, timestamp_ms=signed_ms)
         if fault is FaultKind.WEBHOOK_ALTERED_BODY:
             body = body.replace(b'"call_id":"call_', b'"call_id":"forged_', 1)
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sealed}
