@@ -85,6 +85,13 @@ class Settings(BaseModel):
     follow_up_url: str | None = None
     follow_up_secret: SecretStr | None = None
 
+    # Webhooks from Retell, and the web service that takes them
+    web_address: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    webhook_url: str | None = Field(default=None, repr=False)  # may hold the password of a proxy
+    retell_webhook_keys: tuple[SecretStr, ...] = ()
+    webhook_window_seconds: Positive = 300.0
+
     # Watching
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -92,9 +99,9 @@ class Settings(BaseModel):
     flower_address: str = "127.0.0.1"
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
 
-    @field_validator("retell_from_number", mode="before")
+    @field_validator("retell_from_number", "retell_webhook_keys", mode="before")
     @classmethod
-    def _split_numbers(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return tuple(part for part in re.split(r"[,;\s]+", value.strip()) if part) if isinstance(value, str) else value
 
     @field_validator("retell_from_number")
@@ -131,6 +138,13 @@ class Settings(BaseModel):
     def _is_a_receiver(cls, value: str | None) -> str | None:
         if value is not None and not _is_address(value):
             raise ValueError("an address such as https://example.com/speechai/follow-ups")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_our_own(cls, value: str | None) -> str | None:
+        if value is not None and not _is_address(value):
+            raise ValueError("an address such as https://calls.example.com/webhooks/retell")
         return value
 
     @field_validator("timezone")
@@ -188,7 +202,7 @@ def _is_address(value: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-SECRETS = frozenset({"retell_api_key", "flower_basic_auth", "follow_up_secret"})
+SECRETS = frozenset({"retell_api_key", "retell_webhook_keys", "flower_basic_auth", "follow_up_secret"})
 ADDRESSES = frozenset({"mongo_uri", "redis_url"})
 
 
@@ -198,9 +212,11 @@ def mask(name: str, value: Any) -> Any:
         value = value.get_secret_value()
     if value is None:
         return None
+    if name in SECRETS and isinstance(value, tuple):
+        return [mask(name, secret) for secret in value]
     if name in SECRETS:
         return f"***{value[-4:]}" if len(value) >= 12 else "***"
-    if name in ADDRESSES:
+    if name in ADDRESSES or name == "webhook_url":
         # Up to the last @: a password may hold one, and a wrong address may lack the scheme.
         return re.sub(r"^([a-z+]*://)?.*@", r"\1***@", str(value))
     if name == "follow_up_url":

@@ -68,13 +68,15 @@ def environ_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     written = dict(environ)
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        elif isinstance(value, Path):
-            value = value.absolute()
         if value is not None and value != ():
-            written[name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
+            written[name.upper()] = ",".join(map(_text, value)) if isinstance(value, tuple) else _text(value)
     return written
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.absolute()) if isinstance(value, Path) else str(value)
 
 
 def run_procfile(

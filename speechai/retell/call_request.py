@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from speechai.retell.vocabulary import WebhookEvent
+
 ATTEMPT_KEY: Final = "attempt_id"
 """Key of `metadata` under which a call whose id was lost is looked up."""
 
@@ -22,10 +24,16 @@ RING_DURATION_MS: Final = (5_000, 300_000)
 MAX_CALL_DURATION_MS: Final = (60_000, 7_200_000)
 """Range of `agent_override.agent.max_call_duration_ms` (SDK 6.2.13); its default is 3,600,000."""
 
+WEBHOOK_EVENTS: Final = (WebhookEvent.CALL_ENDED, WebhookEvent.CALL_ANALYZED)
+"""Of a call that is followed already: `call_started` would tell nothing that is acted on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """What one attempt asks for. Numbers are E.164; `agent_id` None leaves it to the caller number's binding."""
+    """What one attempt asks for. Numbers are E.164; `agent_id` None leaves it to the caller number's binding.
+
+    `webhook_url` None leaves the call's webhooks to the agent and the account; given, it replaces theirs.
+    """
 
     attempt_id: str
     from_number: str
@@ -36,6 +44,7 @@ class CallRequest:
     max_call_duration_ms: int | None = None
     ring_duration_ms: int | None = None
     hang_up_on_voicemail: bool = False
+    webhook_url: str | None = None
 
     def to_body(self) -> dict[str, Any]:
         """The JSON body. Durations outside Retell's ranges move to the nearest end: refused, all calls would stop."""
@@ -63,6 +72,9 @@ class CallRequest:
             settings["max_call_duration_ms"] = _within(self.max_call_duration_ms, MAX_CALL_DURATION_MS)
         if self.hang_up_on_voicemail:
             settings["voicemail_option"] = {"action": {"type": "hangup"}}
+        if self.webhook_url is not None:
+            settings["webhook_url"] = self.webhook_url
+            settings["webhook_events"] = [event.value for event in WEBHOOK_EVENTS]
         return settings
 
 

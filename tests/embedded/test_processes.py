@@ -161,6 +161,7 @@ def test_the_processes_see_the_same_settings_as_the_command(tmp_path: Path) -> N
             "redis_url": "redis://127.0.0.1:1/0",
             "retell_api_key": "key_0123456789abcdef",
             "retell_from_number": "+56223456789,+56223456780",
+            "retell_webhook_keys": "key_of_today,key_of_tomorrow",
             "call_polling_interval": 0.25,
         }
     )

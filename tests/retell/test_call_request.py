@@ -104,3 +104,11 @@ def test_agent_and_voicemail_are_overridden_when_asked() -> None:
     body = request(agent_id="agent_1", hang_up_on_voicemail=True).to_body()
     assert body["override_agent_id"] == "agent_1"
     assert body["agent_override"] == {"agent": {"voicemail_option": {"action": {"type": "hangup"}}}}
+
+
+def test_a_call_asks_for_its_own_webhooks_where_an_address_is_given() -> None:
+    body = request(webhook_url="https://calls.example.com/webhooks/retell").to_body()
+    assert body["agent_override"]["agent"] == {
+        "webhook_url": "https://calls.example.com/webhooks/retell",
+        "webhook_events": ["call_ended", "call_analyzed"],
+    }

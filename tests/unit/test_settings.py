@@ -70,6 +70,9 @@ WRONG = [
     ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ("LOG_FORMAT", "xml", "'console' or 'json'"),
     ("FLOWER_PORT", "65536", "less than or equal to 65535"),
+    ("WEB_PORT", "-1", "greater than or equal to 0"),
+    ("WEBHOOK_URL", "calls.example.com/webhooks/retell", "https://calls.example.com/webhooks/retell"),
+    ("WEBHOOK_WINDOW_SECONDS", "0", "greater than 0"),
 ]
 
 
@@ -102,6 +105,7 @@ def test_all_wrong_variables_are_named_at_once() -> None:
         ("RETELL_API_KEY", KEY),
         ("RETELL_API_KEY", "short"),
         ("FLOWER_BASIC_AUTH", "operator:hunter2-hunter2"),
+        ("WEBHOOK_URL", "https://user:hunter2-hunter2@calls.example.com/webhooks/retell"),
         ("MONGO_URI", "mongodb://user:hunter2-hunter2@db.example:27017/"),
         ("REDIS_URL", "redis://:hunter2-hunter2@broker.example:6379/0"),
         ("REDIS_URL", "redis://:hunter2-hunter2/with@signs@broker.example:6379/0"),
@@ -128,6 +132,15 @@ def test_a_secret_is_not_in_the_error_about_it(name: str, value: str) -> None:
         load_settings({name: value})
     assert name in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_webhook_keys_are_several_secrets() -> None:
+    settings = load_settings({"RETELL_WEBHOOK_KEYS": f"{KEY}, key_of_tomorrow_1234"})
+    assert settings.retell_webhook_keys == (SecretStr(KEY), SecretStr("key_of_tomorrow_1234"))
+    assert settings.masked()["retell_webhook_keys"] == ["***7f60", "***1234"]
+    for printed in (repr(settings), str(settings.masked())):
+        assert KEY not in printed
+        assert "tomorrow" not in printed
 
 
 def test_a_long_secret_shows_its_last_four_characters() -> None:
