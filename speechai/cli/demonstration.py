@@ -172,7 +172,9 @@ def _call_everybody(context: Context, crew: Crew, path: Path) -> tuple[str, Look
     from speechai.core.model import Pacing
     from speechai.operation.submitting import Order
 
-    order = Order(use_case="debt_collection", name="Demo", pacing=Pacing.CONTINUOUS, policy="always")
+    order = Order(
+        use_case="debt_collection", name="Demo", pacing=Pacing.CONTINUOUS, policy="always", negotiation="standard"
+    )
     check_order(context.settings, path, order)
     sent = send_file(context, path, order)
     logs = context.settings.data_dir / "logs"

@@ -72,7 +72,7 @@ def _judged(context: Context, attempt: Attempt, job: Job, batch: Batch) -> Ended
         facts.captured if facts else {},
         today=attempt.local_on,
         zone=ZoneInfo(attempt.time_zone),
-        country=job.country,
+        country=batch.country,  # the money of the debt, wherever the phone is
     )
     row, success = judge(facts, use_case, captured.values, asked_for_later=wish is not None)
     policy: Policy | str

@@ -97,8 +97,8 @@ def _promise(ended: Ended, captured: Captured) -> dict[str, Any] | None:
     """The promise to pay, checked against what was offered in this very call; None where nothing was promised."""
     written, amount = captured.values.get(PROMISED_ON), captured.values.get(PROMISED_AMOUNT)
     said = [name for name in (PROMISED_ON, PROMISED_AMOUNT) if name in captured.values or name in captured.faults]
-    if not said or not ended.row.contact:
-        return None
+    if not said or not ended.row.contact or ended.use_case.right_person_spoke(captured.values) is False:
+        return None  # what somebody else promises binds nobody, and no payment link goes out for it
     offer = Offer.from_document(ended.attempt.offer) if ended.attempt.offer is not None else None
     payments = captured.values.get(PROMISED_PAYMENTS)
     return check_promise(
