@@ -8,16 +8,18 @@ attempt keeps a `next_poll_at` although it is finished.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
+from speechai.catalogue.outcomes import Outcome, outcome_of
 from speechai.core.model import Attempt, AttemptState, CallFacts
 from speechai.errors import RetellError
 from speechai.operation import accounts as money
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context
 from speechai.operation.nudges import AskCost, Nudges
-from speechai.store import attempts
+from speechai.store import attempts, people
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,14 @@ def first_look(attempt: Attempt, facts: CallFacts | None, now: datetime) -> date
     if attempt.call_id is None or (facts is not None and not _may_cost(facts)):
         return None
     return now + WAITS[0]
+
+
+def _keep_wish(context: Context, attempt: Attempt, facts: CallFacts, now: datetime) -> None:
+    """Of a call that was closed without an end, what must not be lost: that nobody is to call again. Repeatable."""
+    if outcome_of(facts.reason).outcome is Outcome.DO_NOT_CALL:
+        who: dict[str, Any] = {"person_ids": [attempt.person_id], "numbers": [attempt.to_number]}
+        why = "asked in a call whose end was told late"
+        people.mark_do_not_call(context.store, **who, why=why, by=attempt.id, at=now)
 
 
 def _may_cost(facts: CallFacts) -> bool:
@@ -60,6 +70,8 @@ def ask_cost(context: Context, attempt_id: str, number: int) -> Nudges:
     except RetellError as error:
         log.warning("Retell did not answer for a cost", action="ask_cost", attempt_id=attempt.id, why=str(error))
         return []  # the sweep asks again
+    if facts is not None and attempt.retell is None:
+        _keep_wish(context, attempt, facts, now)
     if facts is not None and facts.cost_micros is not None:
         money.settle_for(context, attempt, facts, now)
         attempts.keep_cost(context.store, attempt.id, number, cost_micros=facts.cost_micros)
