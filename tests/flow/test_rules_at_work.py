@@ -167,7 +167,7 @@ def test_whom_a_wave_admitted_and_nobody_called_that_day_has_the_first_places_of
     assert here.violations() == []
 
 
-NOON = {day: "10:00-13:00" for day in ("mon", "tue", "wed", "thu", "fri")}
+NOON = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "10:00-13:00")
 FRIDAY, BEFORE_FIESTAS = local(2026, 11, 27, 9, 0), local(2026, 9, 16, 9, 0)
 CLAMPED = [
     pytest.param(MONDAY, asks(fecha_callback="2026-11-24", hora_callback="22:30"), {}, "11-25 08:00", id="at night"),

@@ -1,0 +1,468 @@
+"""Accounts at work: credit that runs out, budgets, limits, Retell's own trouble, late costs, deaths in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speechai.core.accounts import Account, Plan
+from speechai.core.model import Pacing
+from speechai.errors import NotAllowed
+from speechai.operation import accounts as money
+from speechai.operation import campaigns, sweeping, waves
+from speechai.retell.simulator import Fault, FaultKind, OutcomeScript
+from speechai.store import accounts
+
+from .conftest import MakeWorld
+from .lists import Debtor, debtor
+from .mortal import Died, die
+from .test_continuous import CONTINUOUS, called, statuses
+from .test_days import MISSED, PROMISE, TALK, calls_by_number, enqueue, local
+from .test_deaths import at, blows, next_day
+from .test_rules_at_work import FAREWELL, asks, times
+from .virtual import Mischief, World
+
+MONDAY = local(2026, 11, 23, 9, 0)
+SHORT = {"call_max_duration_minutes": 3}
+"""One call reserves three minutes at US$ 0.15: 450,000 micros. A talk of ten seconds costs 21,670."""
+SPARSE = {"dispatch_interval_seconds": 60, "sweep_interval_seconds": 120, "call_polling_interval": 90}
+RESERVED, COST = 450_000, 21_670
+ROOM = RESERVED + 3 * COST - 1
+"""Three calls, one after the other: the fourth finds less than it has to reserve."""
+
+
+def pays(world: World, account_id: str = "shop", *, plan: Plan = Plan.CREDIT, paid: int = 0, **limits: Any) -> str:
+    """A new account that has `paid`."""
+    accounts.create_account(
+        world.context.store, Account(id=account_id, name="Shop", plan=plan, **limits), now=world.now
+    )
+    if paid:
+        money.top_up(world.context, account_id, paid, key="first", by="a test")
+    return account_id
+
+
+def account_of(world: World, account_id: str = "shop") -> dict[str, Any]:
+    found = world.database.accounts.find_one({"_id": account_id})
+    assert found is not None
+    return found
+
+
+def calls_by_day(world: World) -> Counter[date]:
+    return Counter(at.date() for calls in calls_by_number(world).values() for at in calls)
+
+
+def alerts(world: World) -> set[tuple[str, str]]:
+    return {(one["kind"], one["subject"]) for one in world.database.alerts.find()}
+
+
+def late_wave(world: World, after: datetime) -> None:
+    """The sweep's: the clock of these tests jumps over time in which it would only open a wave late."""
+    world.at(after + timedelta(seconds=35), lambda: world.send(waves.open_due_waves(world.context)))
+
+
+@pytest.mark.parametrize("plan", [Plan.CREDIT, Plan.MINUTES])
+@pytest.mark.parametrize("pacing", Pacing)
+def test_no_credit_suspends_the_accounts_contacts_and_a_top_up_lets_everybody_be_called(
+    world: MakeWorld, tmp_path: Path, pacing: Pacing, plan: Plan
+) -> None:
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": PROMISE}))
+    unit = 1 if plan is Plan.CREDIT else RESERVED // 180
+    people = [debtor(n) for n in range(8)]
+    batch_id = enqueue_for(here, tmp_path, people, paid=ROOM // unit, plan=plan, pacing=pacing)
+    other = enqueue(here, tmp_path / "other.csv", [debtor(50)], **CONTINUOUS)
+    here.run_until(MONDAY.replace(minute=20))
+    account = account_of(here)
+    assert (account["status"], account["suspended_by"], account["reserved"]) == ("suspended", "no_credit", 0)
+    done = statuses(here, batch_id)["done"]
+    assert 1 <= done <= 3
+    assert statuses(here, batch_id) == {"done": done, "suspended": 8 - done}
+    held = list(here.database.call_jobs.find({"status": "suspended"}))
+    assert {job["suspended_by"] for job in held} == {"account"}
+    assert all("credit" in job["reason"] for job in held), {job["reason"] for job in held}
+    assert all(job["next_attempt_at"] is not None and job["admitted"] for job in held)
+    assert statuses(here, other) == {"done": 1}  # another account's list goes on
+    assert ("no_credit", "shop") in alerts(here)
+    assert here.violations() == []
+
+    here.at(MONDAY.replace(minute=40), lambda: top_up(here, 4_000_000 // unit))
+    here.run_until(MONDAY.replace(hour=10))
+    assert statuses(here, batch_id) == {"done": 8}
+    assert {len(calls) for calls in calls_by_number(here).values()} == {1}
+    assert here.database.batches.find_one({"_id": batch_id})["status"] == "completed"  # type: ignore[index]
+    assert account_of(here)["suspended_by"] is None
+    assert here.violations() == []
+
+
+def enqueue_for(world: World, folder: Path, people: list[Debtor], *, paid: int, plan: Plan, **order: Any) -> str:
+    return enqueue(world, folder / "list.csv", people, account_id=pays(world, plan=plan, paid=paid), **order)
+
+
+def top_up(world: World, amount: int, key: str = "second", account_id: str = "shop") -> None:
+    money.top_up(world.context, account_id, amount, key=key, by="a test")
+
+
+def test_a_wave_is_not_opened_for_an_empty_account_but_late_once_there_is_credit(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    """No more people on the day of the top-up than it has places, and first whom the day before has left."""
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": PROMISE}))
+    people = [debtor(n) for n in range(14)]
+    batch_id = enqueue_for(here, tmp_path, people, paid=ROOM, plan=Plan.CREDIT, overrides={"people_a_day": 6})
+    topped_up = local(2026, 11, 25, 10, 0)
+    here.at(topped_up, lambda: top_up(here, 9_000_000))
+    late_wave(here, topped_up)
+    here.run_until(local(2026, 11, 25, 9, 59))
+    opened = {(one["day"], one["wave"]) for one in here.database.waves.find()}
+    assert opened == {("2026-11-23", "09:00")}
+    first = set(calls_by_number(here))
+    here.run_until(local(2026, 11, 25, 20, 0))
+    second = calls_by_number(here).keys() - first
+    assert len(second) == 6
+    assert {one.phones[0] for one in people[:6]} - first <= second
+    assert {at.hour for number in second for at in calls_by_number(here)[number]} == {10}
+    assert here.violations() == []
+    here.run_until(local(2026, 11, 28, 20, 0))
+    assert statuses(here, batch_id) == {"done": 14}
+    assert max(calls_by_day(here).values()) <= 6
+    assert here.violations() == []
+
+
+@pytest.mark.parametrize("pacing", Pacing)
+@pytest.mark.parametrize(
+    ("topped_up", "expected"),
+    [(local(2026, 11, 24, 11, 0), "11-24 17:00"), (local(2026, 11, 25, 10, 30), "11-25 10:30")],
+    ids=["in time", "after its time"],
+)
+def test_a_callback_of_a_suspended_account_is_kept(
+    world: MakeWorld, tmp_path: Path, pacing: Pacing, topped_up: datetime, expected: str
+) -> None:
+    one = debtor(1)
+    numbers: dict[str, Any] = {one.phones[0]: [asks(fecha_callback="mañana a las 5"), PROMISE]}
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(numbers=numbers, endings={"": TALK}))
+    enqueue_for(here, tmp_path, [one, debtor(2), debtor(3)], paid=ROOM, plan=Plan.CREDIT, pacing=pacing)
+    here.at(topped_up, lambda: top_up(here, 9_000_000))
+    here.run_until(local(2026, 11, 23, 19, 0))
+    assert account_of(here)["status"] == "suspended"
+    here.run_until(local(2026, 11, 25, 11, 0))
+    assert times(here, one) == ["11-23 09:00", expected]
+    assert here.violations() == []
+
+
+def test_a_callback_is_kept_where_an_operator_resumes_or_retries_the_list_before_its_time(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    people = [debtor(1), debtor(2)]
+    here = world(
+        MONDAY, settings=SHORT, script=OutcomeScript(endings={"": [asks(fecha_callback="mañana a las 5"), PROMISE]})
+    )
+    batch_id = enqueue_for(here, tmp_path, people, paid=9_000_000, plan=Plan.CREDIT, **CONTINUOUS)
+    here.run_for(minutes=10)
+    for command in (campaigns.retry, campaigns.resume):
+        money.suspend_account(here.context, "shop", reason="an invoice", by="operator")
+        sweeping.sweep(here.context)
+        assert statuses(here, batch_id) == {"suspended": 2}
+        with pytest.raises(NotAllowed, match="account resume shop"):
+            campaigns.resume(here.context, batch_id)
+        accounts_resumed_without_its_contacts(here)
+        assert command(here.context, batch_id) == 2
+        here.run_for(hours=1)
+        assert called(here) == 2
+    here.run_until(local(2026, 11, 24, 17, 30))
+    assert [times(here, one) for one in people] == [["11-23 09:00", "11-24 17:00"]] * 2
+    assert here.violations() == []
+
+
+def accounts_resumed_without_its_contacts(world: World) -> None:
+    """A resume that died before it came to the contacts."""
+    world.fuse.arm(2, die)
+    with pytest.raises(Died):
+        money.resume_account(world.context, "shop", by="a test", why="paid")
+    world.fuse.disarm()
+    assert account_of(world)["status"] == "active"
+
+
+def test_a_days_budget_ends_the_day_and_the_next_day_goes_on(world: MakeWorld, tmp_path: Path) -> None:
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": PROMISE}))
+    shop = pays(here, plan=Plan.UNLIMITED, day_budget=ROOM)
+    batch_id = enqueue(here, tmp_path / "list.csv", [debtor(n) for n in range(7)], account_id=shop, **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=20))
+    today = calls_by_day(here)[MONDAY.date()]
+    assert 1 <= today <= 3
+    waiting = list(here.database.call_jobs.find({"status": "pending"}))
+    assert {job["denied"]["code"] for job in waiting} == {"day_budget"}
+    assert {job["next_attempt_at"] for job in waiting} == {local(2026, 11, 24, 0, 0)}
+    assert account_of(here)["status"] == "active"
+    assert here.violations() == []
+    here.run_until(local(2026, 11, 30, 20, 0))
+    assert statuses(here, batch_id) == {"done": 7}
+    assert max(calls_by_day(here).values()) <= 3
+    assert here.violations() == []
+
+
+@pytest.mark.parametrize("pacing", Pacing)
+def test_a_lists_used_budget_pauses_it_and_a_higher_one_goes_on_with_everybody(
+    world: MakeWorld, tmp_path: Path, pacing: Pacing
+) -> None:
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": PROMISE}))
+    people = [debtor(n) for n in range(8)]
+    batch_id = enqueue(here, tmp_path / "list.csv", people, pacing=pacing, budget_micros=2 * RESERVED)
+    other = enqueue(here, tmp_path / "other.csv", [debtor(20)], **CONTINUOUS)
+    here.database.batches.update_one({"_id": batch_id}, {"$set": {"budget_micros": ROOM}})
+    here.run_until(MONDAY.replace(minute=30))
+    done = statuses(here, batch_id)["done"]
+    assert 1 <= done <= 3
+    assert statuses(here, batch_id) == {"done": done, "pending": 8 - done}
+    batch = here.database.batches.find_one({"_id": batch_id})
+    assert batch is not None
+    assert (batch["status"], "budget" in batch["reason"]) == ("paused", True)
+    assert ("batch_budget", batch_id) in alerts(here)
+    assert statuses(here, other) == {"done": 1}
+    assert here.violations() == []
+
+    here.database.batches.update_one({"_id": batch_id}, {"$set": {"budget_micros": 5_000_000}})
+    here.at(MONDAY.replace(hour=10), lambda: campaigns.resume(here.context, batch_id))
+    here.run_until(MONDAY.replace(hour=11))
+    assert statuses(here, batch_id) == {"done": 8}
+    assert here.violations() == []
+
+
+def test_a_budget_that_live_calls_hold_pauses_nobody(world: MakeWorld, tmp_path: Path) -> None:
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": PROMISE}))
+    people = [debtor(n) for n in range(10)]
+    batch_id = enqueue(here, tmp_path / "list.csv", people, budget_micros=2 * RESERVED, **CONTINUOUS)
+    here.run_until(MONDAY.replace(minute=40))
+    assert statuses(here, batch_id) == {"done": 10}
+    assert here.simulator.journal()["highest_live"] == 2
+    assert here.violations() == []
+
+
+def test_an_accounts_lines_and_calls_a_day_hold_beside_another_account(world: MakeWorld, tmp_path: Path) -> None:
+    here = world(
+        MONDAY,
+        settings={**SHORT, "retell_concurrency": 6},
+        script=OutcomeScript(endings={"": {**PROMISE, "talk_ms": 50_000}}),
+    )
+    shop = pays(here, plan=Plan.UNLIMITED, concurrency=2, calls_a_day=5)
+    mine = enqueue(here, tmp_path / "mine.csv", [debtor(n) for n in range(8)], account_id=shop, **CONTINUOUS)
+    other = enqueue(here, tmp_path / "other.csv", [debtor(n) for n in range(20, 32)], **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=20))
+    assert statuses(here, mine) == {"done": 5, "pending": 3}
+    assert statuses(here, other) == {"done": 12}
+    codes = {job["denied"]["code"] for job in here.database.call_jobs.find({"status": "pending"})}
+    assert codes == {"account_calls_a_day"}
+    assert 3 <= here.simulator.journal()["highest_live"] <= 6
+    assert here.violations() == []
+    here.run_until(local(2026, 11, 24, 9, 0))
+    assert statuses(here, mine) == {"done": 8}
+    assert here.violations() == []
+
+
+TROUBLE = [
+    pytest.param(PROMISE, True, id="the request is refused with 402"),
+    pytest.param("credit_exhausted", False, id="the call ends with credit_exhausted"),
+    pytest.param("no_valid_payment", False, id="the call ends with no_valid_payment"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "refused"), TROUBLE)
+@pytest.mark.parametrize("pacing", Pacing)
+def test_trouble_with_retells_account_stops_ours_until_an_operator_resumes_it(
+    world: MakeWorld, tmp_path: Path, pacing: Pacing, outcome: Any, refused: bool
+) -> None:
+    people = [debtor(n) for n in range(6)]
+    numbers: dict[str, Any] = {people[0].phones[0]: [outcome, PROMISE]}
+    fault = Fault(kind=FaultKind.PAYMENT_REQUIRED, endpoint="create-phone-call", nth=(1,))
+    here = world(
+        MONDAY,
+        settings={**SHORT, "retell_concurrency": 1},
+        script=OutcomeScript(numbers=numbers, endings={"": PROMISE}),
+        faults=(fault,) if refused else (),
+    )
+    batch_id = enqueue_for(here, tmp_path, people, paid=9_000_000, plan=Plan.CREDIT, pacing=pacing)
+    here.run_until(MONDAY.replace(minute=25))
+    before = called(here)
+    assert account_of(here)["suspended_by"] == "retell"
+    assert statuses(here, batch_id).keys() <= {"suspended", "done"}
+    assert ("account_refused", "shop") in alerts(here)
+    top_up(here, 1_000_000)  # money of ours does not mend Retell's
+    here.run_for(minutes=10)
+    assert (account_of(here)["status"], called(here)) == ("suspended", before)
+    assert here.violations() == []
+    here.at(MONDAY.replace(hour=10), lambda: money.resume_account(here.context, "shop", by="a test", why="paid"))
+    here.run_until(MONDAY.replace(hour=10, minute=30))
+    assert statuses(here, batch_id) == {"done": 6}
+    assert {job["attempts"] for job in here.database.call_jobs.find()} == {1}
+    assert here.violations() == []
+
+
+def test_a_call_whose_end_is_never_told_is_charged_once_its_cost_is_known(world: MakeWorld, tmp_path: Path) -> None:
+    """Retell does not answer for hours: the call is given up, its cost is asked for later, to the micro; and a wish
+    not to be called that was said in it is found then."""
+    unreachable = Fault(kind=FaultKind.UNAVAILABLE, endpoint="get-call", rate=1.0)
+    people = [debtor(1), debtor(2)]
+    here = world(
+        MONDAY,
+        settings={**SHORT, **SPARSE, "max_tries": 1},
+        script=OutcomeScript(numbers={people[0].phones[0]: FAREWELL}, endings={"": PROMISE}),
+        faults=(unreachable,),
+    )
+    batch_id = enqueue_for(here, tmp_path, people, paid=9_000_000, plan=Plan.CREDIT, **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=12))
+    assert statuses(here, batch_id) == {"failed": 2}
+    assert (account_of(here)["balance"], account_of(here)["reserved"]) == (9_000_000, 0)
+    here.simulator.set_faults()
+    keep_sweeping(here, hours=3)
+    assert account_of(here)["balance"] == 9_000_000 - 2 * COST
+    logs = list(here.database.call_logs.find())
+    assert [(one["cost_micros"], one["next_poll_at"]) for one in logs] == [(COST, None)] * 2
+    kinds = Counter(entry["kind"] for entry in here.database.ledger.find())
+    assert kinds == {"top_up": 1, "settle": 2}
+    unwanted = {one["_id"] for name in ("people", "phones") for one in here.database[name].find({"do_not_call": True})}
+    assert unwanted == {f"CL:{people[0].rut}", people[0].phones[0]}
+    # That somebody talked was told after the contact was closed: no counter knows it.
+    assert [one for one in here.violations() if one.law != 3] == []
+
+
+def keep_sweeping(world: World, *, hours: int) -> None:
+    """A sweep every ten minutes, also while nothing else happens."""
+    for n in range(hours * 6):
+        world.at(world.now + timedelta(minutes=10 * n + 1), lambda: world.send(sweeping.sweep(world.context)))
+    world.run_for(hours=hours)
+
+
+DEADLY = [
+    pytest.param("PlaceCall", 1, PROMISE, id="placing"),
+    pytest.param("PollCall", 1, MISSED, id="polling"),
+    pytest.param("Finish", 1, PROMISE, id="the finish of a success"),
+    pytest.param("Finish", 1, FAREWELL, id="the finish of a wish not to be called"),
+    pytest.param("Finish", 1, asks(fecha_callback="en dos horas"), id="the finish of a wish to be called again"),
+    pytest.param("Finish", 1, "credit_exhausted", id="the finish of Retell's account trouble"),
+]
+
+
+@pytest.mark.parametrize(("name", "run", "outcome"), DEADLY)
+def test_a_worker_may_die_in_front_of_every_write_of_a_call_of_a_credit_account(
+    world: MakeWorld, tmp_path: Path, name: str, run: int, outcome: Any
+) -> None:
+    """Nothing stays reserved, nothing is charged twice, no line and no place in the day is lost."""
+    here = world(
+        local(2026, 11, 23, 9, 30),
+        settings={**SHORT, "dispatch_interval_seconds": 40, "sweep_interval_seconds": 50, "max_tries": 2},
+        script=OutcomeScript(endings={"": [outcome, PROMISE]}),
+    )
+    shop = pays(here, paid=90_000_000, concurrency=1, calls_a_day=40, day_budget=20_000_000)
+    for nth in blows(here, name, die, run=run):
+        enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], account_id=shop, budget_micros=2_000_000, **CONTINUOUS)
+        settled(here)
+        if outcome == "credit_exhausted":
+            money.resume_account(here.context, shop, by="a test", why="paid")
+            settled(here)
+        account = account_of(here)
+        assert here.violations() == [], nth
+        assert (account["reservations"], account["lines_free"], account["outbox"]) == ({}, 1, []), nth
+        # One that died just before its request may have been a call: it keeps its place in the day.
+        today = [one for one in here.database.call_logs.find({"state": "finished"}) if on_day(one) == account["day_on"]]
+        assert account["calls_free"] == 40 - len(today), nth
+        if here.now > at(here, 15, 0):
+            next_day(here)
+    kept = [job for job in here.database.call_jobs.find() if job["status"] in ("pending", "suspended", "in_progress")]
+    assert kept == []
+
+
+def on_day(attempt: dict[str, Any]) -> str:
+    return str(attempt["placing_at"].astimezone(MONDAY.tzinfo).date())
+
+
+def settled(world: World) -> None:
+    """Until nothing moves any more, or somebody has to mend the account."""
+    for _ in range(20):
+        world.run_for(minutes=10)
+        waits = world.database.call_jobs.find_one({"status": {"$in": ["pending", "in_progress"]}})
+        if waits is None and not world.is_busy():
+            return
+    raise AssertionError("the list has not come to its end after three hours")
+
+
+COMMANDS: list[tuple[str, Callable[[World], object]]] = [
+    ("top-up", lambda world: money.top_up(world.context, "shop", 5_000_000, key="again", by="a test")),
+    ("suspension", lambda world: money.suspend_account(world.context, "shop", reason="a test", by="operator")),
+    ("sweep", lambda world: sweeping.sweep(world.context)),
+]
+
+
+@pytest.mark.parametrize("command", [command for _, command in COMMANDS], ids=[name for name, _ in COMMANDS])
+@pytest.mark.parametrize("operation", ["PlaceCall", "Finish"])
+def test_an_account_may_be_topped_up_suspended_or_swept_at_every_request_of_a_call(
+    world: MakeWorld, tmp_path: Path, operation: str, command: Callable[[World], object]
+) -> None:
+    here = world(
+        local(2026, 11, 23, 9, 30),
+        settings={**SHORT, "dispatch_interval_seconds": 40, "sweep_interval_seconds": 50},
+        script=OutcomeScript(endings={"": PROMISE}),
+    )
+    shop = pays(here, paid=90_000_000, concurrency=1)
+    for nth in blows(here, operation, lambda: meanwhile(here, command), writes_only=False):
+        batch_id = enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], account_id=shop, **CONTINUOUS)
+        here.run_for(minutes=6)
+        if account_of(here)["status"] == "suspended":
+            money.resume_account(here.context, shop, by="a test", why="done")
+            here.run_for(minutes=6)
+        assert statuses(here, batch_id) == {"done": 1}, nth
+        assert called(here) == nth
+        assert here.violations() == [], nth
+
+
+def meanwhile(world: World, command: Callable[[World], object]) -> None:
+    """Another process does this between two requests of a worker."""
+    command(world)
+
+
+def test_cancelling_a_list_of_a_suspended_account_ends_every_contact_and_frees_every_callback(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    here = world(MONDAY, settings=SHORT, script=OutcomeScript(endings={"": asks(fecha_callback="mañana a las 5")}))
+    batch_id = enqueue_for(here, tmp_path, [debtor(n) for n in range(5)], paid=ROOM, plan=Plan.CREDIT, **CONTINUOUS)
+    here.run_for(minutes=20)
+    assert account_of(here)["status"] == "suspended"
+    here.fuse.arm(2, die)  # the command dies once the list is cancelled: the sweep does the rest
+    with pytest.raises(Died):
+        campaigns.cancel(here.context, batch_id)
+    sweeping.sweep(here.context)
+    assert statuses(here, batch_id) == {"cancelled": 5}
+    top_up(here, 9_000_000)
+    before = called(here)
+    enqueue(here, tmp_path / "next.csv", [debtor(30)], again=True, **CONTINUOUS)
+    here.run_until(local(2026, 11, 24, 18, 0))
+    assert called(here) == before + 1 + 1
+    assert here.violations() == []
+
+
+@pytest.mark.parametrize("seed", [7])
+def test_a_day_of_mischief_costs_accounts_what_their_calls_cost(world: MakeWorld, tmp_path: Path, seed: int) -> None:
+    here = world(
+        local(2026, 11, 23, 8, 45),
+        settings={**SHORT, "max_tries": 3, "retell_concurrency": 4},
+        mischief=Mischief(seed=seed, drop=0.15, double=0.2, late=0.2, death=0.1),
+        seed=seed,
+        faults=(
+            Fault(kind=FaultKind.SERVER_ERROR_AFTER, endpoint="create-phone-call", rate=0.08),
+            Fault(kind=FaultKind.RATE_LIMITED, endpoint="create-phone-call", rate=0.08),
+            Fault(kind=FaultKind.TRUNCATED_JSON, endpoint="*", rate=0.08),
+        ),
+    )
+    people = [debtor(n) for n in range(8)]
+    shop = pays(here, paid=2 * RESERVED, concurrency=2, calls_a_day=15)
+    rest = pays(here, "rest", plan=Plan.MINUTES, paid=400, day_budget=380)
+    first = enqueue(here, tmp_path / "first.csv", people, account_id=shop)
+    enqueue(here, tmp_path / "second.csv", people[:5], account_id=rest, **CONTINUOUS)
+    here.at(local(2026, 11, 23, 12, 30), lambda: top_up(here, 6_000_000))
+    here.at(local(2026, 11, 23, 13, 30), lambda: top_up(here, 900, account_id=rest))
+    here.run_until(local(2026, 11, 23, 21, 0))
+    assert here.done["death"] >= 3
+    assert here.violations() == []
+    assert {job["account_id"] for job in here.database.call_jobs.find({"batch_id": first})} == {shop}
