@@ -209,6 +209,30 @@ def resume(batch_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("batch_id", metavar="ID")
+@click.option("--budget", metavar="USD|none", help="Most that the list may cost from the start; none: no limit.")
+@click.option("--priority", type=click.IntRange(1, 9), help="Its turns among the account's lists.")
+@json_option
+def change(batch_id: str, budget: str | None, priority: int | None, as_json: bool) -> None:
+    """Change the budget or the priority of a batch that goes on.
+
+    A batch that its budget had paused is called again with `speechai resume`.
+    """
+    from speechai.cli.order_options import read_micros
+    from speechai.cli.session import opened
+    from speechai.operation import campaigns
+
+    if budget is None and priority is None:
+        raise click.UsageError("say what to change: --budget or --priority")
+    micros = None if budget is None else (0 if budget == "none" else read_micros(budget))
+    with opened() as context:
+        campaigns.change(context, batch_id, budget_micros=micros, priority=priority)
+    told = ([f"budget {budget}"] if budget else []) + ([f"priority {priority}"] if priority else [])
+    facts = {"batch_id": batch_id, "budget": budget, "priority": priority}
+    print_result(as_json, facts, f"Batch {batch_id} has {' and '.join(told)} now.")
+
+
+@click.command()
+@click.argument("batch_id", metavar="ID")
 @json_option
 def cancel(batch_id: str, as_json: bool) -> None:
     """Ends the batch for good: contacts that wait are not called any more."""
@@ -247,4 +271,4 @@ def _contacts(context: Context, batch_id: str) -> list[dict[str, Any]]:
     ]
 
 
-COMMANDS = (batches, batch, pause, resume, cancel)
+COMMANDS = (batches, batch, pause, resume, change, cancel)

@@ -59,12 +59,15 @@ def _variants(_context: click.Context, _option: click.Parameter, given: tuple[st
     return tuple(found)
 
 
-def _micros(_context: click.Context, _option: click.Parameter, given: str | None) -> int | None:
-    if given is None:
-        return None
+def read_micros(given: str) -> int:
+    """US dollars such as 25 or 25.50 as USD micros. Raises BadParameter."""
     if _DOLLARS.fullmatch(given) is None or Decimal(given) == 0:
         raise click.BadParameter(f"{given!r} is not an amount of US dollars such as 25 or 25.50")
     return int(Decimal(given) * 1_000_000)
+
+
+def _micros(_context: click.Context, _option: click.Parameter, given: str | None) -> int | None:
+    return None if given is None else read_micros(given)
 
 
 _OPTIONS = (

@@ -45,6 +45,7 @@ def opened(settings: Settings | None = None) -> Iterator[Context]:
     """
     from speechai.embedded import addresses_for
     from speechai.operation.context import Context
+    from speechai.store.accounts import ensure_main
     from speechai.store.connection import get_store, reachable
 
     with addresses_for(settings or load()) as complete:
@@ -52,6 +53,7 @@ def opened(settings: Settings | None = None) -> Iterator[Context]:
         context = Context(settings=complete, store=get_store(complete), retell=_retell(complete))
         context.store.ping()
         with reachable():
+            ensure_main(context.store, now=context.clock())  # also where no worker has run yet
             yield context
 
 

@@ -47,6 +47,20 @@ def resume(context: Context, batch_id: str) -> int:
     )
 
 
+def change(context: Context, batch_id: str, *, budget_micros: int | None, priority: int | None) -> None:
+    """Replaces the batch's budget (USD micros, 0 for none at all any more) or priority; None leaves it as it is.
+
+    Its calls follow from the next one on. A batch that its budget had paused is not resumed by this. Raises NotFound.
+    """
+    batch = _batch(context, batch_id)
+    changes: dict[str, Any] = {}
+    if budget_micros is not None:
+        changes["budget_micros"] = budget_micros or None
+    if priority is not None:
+        changes["priority"] = priority
+    batches.change_batch(context.store, batch.id, changes, now=context.clock())
+
+
 def cancel(context: Context, batch_id: str) -> int:
     """Ends the batch: jobs that wait are cancelled, live calls go on to their end. Returns how many were cancelled."""
     batch = _batch(context, batch_id)

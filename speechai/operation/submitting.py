@@ -127,6 +127,8 @@ def policy_of(settings: Settings, order: Order, account: Account | None = None) 
     Raises UsageError for a policy that may not be used here and for an override that is refused.
     """
     name = order.policy or (account.policy if account else None) or settings.default_policy
+    # By itself first: what the account may loosen for a reason of its own, a list loosens further only for another.
+    allowed_policy(settings, name, order.overrides, order.because)
     overrides = {**(account.policy_overrides if account else {}), **order.overrides}
     because = order.because or (account.override_because if account else None)
     return allowed_policy(settings, name, overrides, because)
@@ -135,8 +137,8 @@ def policy_of(settings: Settings, order: Order, account: Account | None = None) 
 def advice_on(policy: Policy, order: Order, *, country: str) -> list[str]:
     """What an operator should know about the rules of an order before it is called; nothing of it is refused."""
     advice = []
-    if policy.unverified:
-        fields = ", ".join(sorted(policy.unverified))
+    if policy.unverified.difference(policy.changed):
+        fields = ", ".join(sorted(policy.unverified.difference(policy.changed)))
         advice.append(f"policy {policy.label}: not verified, and so read strictly: {fields}. Ask a lawyer before use.")
     if policy.country is not None and policy.country != country:
         advice.append(f"policy {policy.label} is the law of {policy.country}; these contacts are in {country}.")

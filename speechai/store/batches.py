@@ -172,6 +172,15 @@ def move_batch(
     return result.modified_count == 1
 
 
+def change_batch(store: Store, batch_id: str, changes: Mapping[str, Any], *, now: datetime) -> bool:
+    """Replaces what an operator may change of a batch that goes on; recorded on it. False where there is none."""
+    told = ", ".join(f"{name}={value}" for name, value in changes.items())
+    result = store.batches.update_one(
+        {"_id": batch_id}, {"$set": dict(changes), "$push": {"history": {"at": now, "changed": told}}}
+    )
+    return result.matched_count == 1
+
+
 def job_counts(store: Store, batch_id: str) -> dict[JobStatus, int]:
     """How many jobs of the batch are in each state."""
     rows = store.jobs.aggregate([{"$match": {"batch_id": batch_id}}, {"$group": {"_id": "$status", "n": {"$sum": 1}}}])
