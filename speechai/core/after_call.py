@@ -73,8 +73,7 @@ def judge(
 
 
 def is_contact(policy: Policy, row: OutcomeRow) -> bool:
-    """Whether a call that ended as `row` was an effective contact: somebody talked, or a machine where the policy counts
-    one so."""
+    """Whether a call that ended as `row` was an effective contact: somebody talked, or a machine where that counts."""
     return row.contact or (policy.voicemail_is_contact and row.outcome is Outcome.VOICEMAIL)
 
 

@@ -245,6 +245,18 @@ def test_a_batch_is_paused_resumed_and_cancelled(served: Command, batch_id: str)
     assert "cancelled" in refused.message()
 
 
+def test_a_batch_s_budget_and_priority_are_changed_and_the_change_is_kept(served: Command, batch_id: str) -> None:
+    assert "budget 80 and priority 9" in served("change", batch_id, "--budget", "80", "--priority", "9").out
+    told = served.context().store.batches.find_one({"_id": batch_id})
+    assert told is not None
+    assert (told["budget_micros"], told["priority"]) == (80_000_000, 9)
+    assert "budget_micros=80000000, priority=9" in told["history"][-1]["changed"]
+    assert served("change", batch_id, "--budget", "none").code == 0
+    assert (served.context().store.batches.find_one({"_id": batch_id}) or {})["budget_micros"] is None
+    assert served("change", batch_id).code == served("change", batch_id, "--budget", "a lot").code == 2
+    assert served("change", "nowhere", "--priority", "1").code == 1
+
+
 def test_ended_contacts_are_retried_and_reset(served: Command, batch_id: str, job_id: str) -> None:
     store = served.context().store
     ended = {"status": "failed", "reason": "no phone left", "status_at": datetime.now(UTC)}
