@@ -348,3 +348,27 @@ def test_a_machine_is_a_contact_where_the_policy_counts_one_and_nobody_answering
 ) -> None:
     policy = replace(DEFAULT, voicemail_is_contact=voicemail_is_contact)
     assert is_contact(policy, OUTCOMES[reason]) is expected
+
+
+@pytest.mark.parametrize(("reason", "counts"), [("user_hangup", True), ("concurrency_limit_reached", False)])
+def test_a_callback_says_what_it_followed_and_a_call_that_never_was_spends_no_attempt(
+    reason: str, counts: bool
+) -> None:
+    step = step_after(reason, callback_at=CALLBACK)
+    assert step.reason == f"a callback was asked for; the last: {OUTCOMES[reason].outcome} ({reason})"
+    assert step.counts_as_attempt is counts
+
+
+@pytest.mark.parametrize("attempt", [True, False])
+def test_an_outcome_that_closes_the_contact_spends_an_attempt_where_its_row_says_so(attempt: bool) -> None:
+    step = after_call(
+        row=replace(OUTCOMES["user_requested_dnc"], attempt=attempt),
+        success=False,
+        job=make_job(),
+        phone=MAIN,
+        batch=CONTINUOUS,
+        policy=DEFAULT,
+        delays=DELAYS,
+        now=NOW,
+    )
+    assert (step.status, step.do_not_call, step.counts_as_attempt) == (JobStatus.FAILED, True, attempt)
