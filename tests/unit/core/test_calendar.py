@@ -11,7 +11,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from speechai.catalogue.policies import Hours, Policy, get_policy
-from speechai.core.calendar import is_holiday, is_open, local_instant, next_open, next_wave, open_days, waves_on
+from speechai.core.calendar import (
+    is_holiday,
+    is_open,
+    local_instant,
+    next_open,
+    next_wave,
+    open_days,
+    openings_on,
+    waves_on,
+)
 from tests.unit.core.making import (
     BUENOS_AIRES,
     EASTER,
@@ -246,3 +255,8 @@ def test_open_days_are_in_order_and_leave_no_open_day_out(policy: Policy, first:
     for day in between:
         is_closed = day.weekday() not in policy.hours or (policy.closed_on_holidays and is_holiday("CL", day))
         assert (day in days) is not is_closed
+
+
+def test_the_openings_of_a_day_are_worked_out_once() -> None:
+    day = date(2026, 11, 23)
+    assert openings_on(DEFAULT, SITE, day) is openings_on(DEFAULT, SITE, day)
