@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -46,18 +47,28 @@ def pytest_sessionstart() -> None:
             getattr(module, "_kept", {}).clear()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--second-look", action="store_true", help="the tests of a mutant's own module found nothing")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | pytest.ExitCode, int | pytest.ExitCode]:
-    """Of the tests that execute a mutant, those of its own module first: hundreds need not even be collected then."""
-    module = mutated_module()
-    own = [test for test in config.args if Path(test.partition("::")[0]).stem.startswith(f"test_{module}")]
-    others = [test for test in config.args if test not in own] if module and own else []
-    if others:
-        config.args = own
+    """The files of the mutated module first, whole, and only where they find nothing the other tests that execute it.
+
+    By name, or else the one with most of those tests. Whole, because what is read once and kept was recorded for its
+    first reader alone.
+    """
+    module, tests = mutated_module(), list(config.args)
+    first = not config.getoption("--second-look")
+    files = Counter(test.partition("::")[0] for test in tests if module and first)
+    own = [file for file in files if Path(file).stem.startswith(f"test_{module}")]
+    own = sorted(own or [file for file, _ in files.most_common(1)])
+    config.args = own or tests
     code = yield
+    others = [test for test in tests if test.partition("::")[0] not in own] if own else []
     if others and code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        options = [argument for argument in config.invocation_params.args if argument not in {*own, *others}]
-        later = pytest.main([*options, *others])
+        options = [argument for argument in config.invocation_params.args if argument not in tests]
+        later = pytest.main([*options, "--second-look", *others])
         return code if later == pytest.ExitCode.NO_TESTS_COLLECTED else later
     return code
 
