@@ -15,7 +15,7 @@ import structlog
 from speechai.core.accounts import Account, Plan
 from speechai.errors import UsageError
 from speechai.operation.context import Context, allowed_policy
-from speechai.store import account_changes, accounts
+from speechai.store import account_changes, accounts, callers
 from speechai.store.account_documents import NO_LIMIT
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ def create_account(context: Context, account_id: str, plan: Plan, changes: Mappi
         raise UsageError(f"{account_id!r} is no account's id: up to 40 of a-z, 0-9, - and _, a letter or digit first")
     account = Account(**{"id": account_id, "name": account_id, "plan": plan, **changes})
     _check(context, account)
+    callers.postpone_listing(context.store, until=context.clock())  # its numbers may be new
     accounts.create_account(context.store, account, now=context.clock())
     log.info("an account was created", action="create_account", account_id=account_id, plan=plan)
     return accounts.require(context.store, account_id)
@@ -45,6 +46,8 @@ def change_account(context: Context, account_id: str, changes: Mapping[str, Any]
     if not changes:
         raise UsageError("say what to change, for example --concurrency 5; `speechai account set --help` shows all")
     _check(context, replace(account, **changes))
+    if "from_numbers" in changes:  # what Retell lets a new one call is asked for before its first call
+        callers.postpone_listing(context.store, until=context.clock())
     return account_changes.set_limits(context.store, account_id, changes, by=by, now=context.clock())
 
 

@@ -6,7 +6,7 @@ dialling, when a call is finished, and by beat for the countries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def caller_for(context: Context, account: Account, job: Job, to_number: str, now
     country = country_of(to_number)
     if account.countries and country not in account.countries:
         return _denied_to(context, account, country, now)
-    pool = callers.get_callers(context.store, pool_of(context, account.from_numbers))
+    pool = _known_pool(context, pool_of(context, account.from_numbers))
     chosen = choose_caller(pool, person_id=job.person_id, country=country, now=now, zone=job.site.zone)
     if not isinstance(chosen, Denied):
         return chosen
@@ -52,6 +52,16 @@ def caller_for(context: Context, account: Account, job: Job, to_number: str, now
     words = f"account {account.id}: every caller number that may call {country or 'this number'} rests"
     raise_alert(context, "callers_resting", account.id, f"{words} until {chosen.next_at:%Y-%m-%d %H:%M} UTC", now)
     return replace(chosen, facts={**chosen.facts, "account": account.id})
+
+
+def _known_pool(context: Context, numbers: Sequence[str]) -> Sequence[CallerNumber]:
+    """The numbers with what is known of them, asked for before the first call: a refusal for the country would retire
+    the telephone of a contact with whom nothing is wrong. As they are where Retell does not answer."""
+    pool = callers.get_callers(context.store, numbers)
+    if all(caller.is_listed is not None for caller in pool):
+        return pool
+    refresh_countries(context)
+    return callers.get_callers(context.store, numbers)
 
 
 def pool_of(context: Context, own: Iterable[str] = ()) -> tuple[str, ...]:
@@ -100,7 +110,8 @@ def note_outcome(context: Context, attempt: Attempt, row: OutcomeRow, now: datet
 def refresh_countries(context: Context) -> None:
     """Brings what Retell lets each number call up to date, at most once in REFRESH_EVERY over all processes.
 
-    For the sweep: where Retell does not answer, what was known before goes on being used, and it is asked again soon.
+    For the sweep, and for a number's first call: where Retell does not answer, what was known before goes on being
+    used, and it is asked again soon.
     """
     now = context.clock()
     if not callers.claim_listing(context.store, now=now, every=REFRESH_EVERY):
