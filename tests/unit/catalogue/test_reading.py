@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from speechai.catalogue.negotiation import Bucket, NegotiationTable, get_table, load_tables, read_table
 from speechai.catalogue.outcomes import load_outcomes, outcome_of
 from speechai.catalogue.places import Spot, read_country
 from speechai.catalogue.policies import read_own, read_policy, resolve_policy
@@ -233,3 +234,79 @@ def test_a_fault_says_amounts_as_each_language_writes_them() -> None:
     fault = fault_of(FaultCode.AMOUNT_BELOW_LEAST, "USD", amount=123_456, least=200_050)
     assert fault.en == "1,234.56 USD is less than the least amount, 2,000.50 USD"
     assert fault.es == "1.234,56 USD es menos que el monto mínimo, 2.000,50 USD"
+
+
+LEAST_TERMS: dict[str, Any] = {
+    "discount_percent": 0,
+    "instalments": 1,
+    "least_percent": 1,
+    "last_date_days": 0,
+    "tone": "cordial",
+}
+
+
+def bucket(name: str, name_es: str, first: int | None, last: int | None, **terms: Any) -> Bucket:
+    """The bucket that LEAST_TERMS say, with `terms` changed."""
+    return Bucket(
+        **{
+            "name": name,
+            "name_es": name_es,
+            "from_days": first,
+            "to_days": last,
+            "instalment_discount_percent": 0,
+            **LEAST_TERMS,
+            **terms,
+        }
+    )
+
+
+def test_a_negotiation_table_is_what_its_file_says_and_takes_the_least_of_everything() -> None:
+    table = {
+        "version": 3,
+        "title_en": "Standard",
+        "title_es": "Estándar",
+        "buckets": [
+            {**LEAST_TERMS, "from_days": 1, "to_days": 1},
+            {**LEAST_TERMS, "from_days": 2, "to_days": 30, "agent_id": "agent_x", "least_amount": {"CLP": 1}},
+            {**LEAST_TERMS, "from_days": 31, "discount_percent": 99, "instalment_discount_percent": 99},
+        ],
+        "current": LEAST_TERMS,
+        "unknown": {**LEAST_TERMS, "instalments": 120, "last_date_days": 366, "least_percent": 100},
+    }
+    assert read_table("mine", table) == NegotiationTable(
+        name="mine",
+        version=3,
+        title_en="Standard",
+        title_es="Estándar",
+        buckets=(
+            bucket("1-1", "1-1", 1, 1),
+            bucket("2-30", "2-30", 2, 30, agent_id="agent_x", least_amount_minor={"CLP": 1}),
+            bucket("31+", "más de 30", 31, None, discount_percent=99, instalment_discount_percent=99),
+        ),
+        current=bucket("current", "al día", None, None),
+        unknown=bucket("unknown", "sin dato", None, None, instalments=120, last_date_days=366, least_percent=100),
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("title_en", "", "title_en = '' is not a text"),
+        ("title_es", 3, "title_es = 3 is not a text"),
+        ("version", 0, "version = 0 is not a whole number of 1 or more"),
+    ],
+)
+def test_what_is_wrong_with_a_negotiation_table_is_said_with_its_field_and_value(
+    field: str, value: Any, words: str
+) -> None:
+    table = {"version": 1, "title_en": "T", "title_es": "T", "buckets": [{**LEAST_TERMS, "from_days": 1}]}
+    with pytest.raises(ConfigurationError) as found:
+        read_table("mine", {**table, field: value})
+    assert str(found.value) == f"config/catalogue/negotiation/mine.toml: {words}"
+
+
+def test_a_table_that_does_not_exist_is_answered_with_those_that_do() -> None:
+    with pytest.raises(UsageError) as found:
+        get_table("nonsense")
+    known = ", ".join(sorted(load_tables()))
+    assert str(found.value) == f"there is no negotiation table 'nonsense'; known are: {known}"
