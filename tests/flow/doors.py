@@ -47,10 +47,12 @@ DOORS = {
 
 
 def door_with(door: Door, hours: Mapping[str, str] | None, closed_on_holidays: bool | None) -> Door:
-    """The door with what a batch replaces of it: hours as `{"mon": "09:00-13:30"}`."""
+    """The door with what a batch replaces: hours as `{"mon": "09:00-13:30", "sat": "closed"}`, other days stay."""
     if hours is not None:
-        spans = {WEEKDAYS.index(day): text.split("-") for day, text in hours.items()}
-        door = replace(door, hours={day: (_minute(first), _minute(end)) for day, (first, end) in spans.items()})
+        replaced = {WEEKDAYS.index(day): text for day, text in hours.items()}
+        spans = {day: text.split("-") for day, text in replaced.items() if text != "closed"}
+        kept = {day: span for day, span in door.hours.items() if day not in replaced}
+        door = replace(door, hours={**kept, **{d: (_minute(first), _minute(end)) for d, (first, end) in spans.items()}})
     return door if closed_on_holidays is None else replace(door, on_holidays=not closed_on_holidays)
 
 

@@ -30,6 +30,8 @@ ALLOWED_COUNTRIES = {"+56221230021": ("CL",), "+56221230022": ("CL", "AR")}
 
 CITIES = ("Santiago", "Santiago", "Punta Arenas", "", "Hanga Roa", "Coyhaique", "Chillán", "Concepción")
 """A mobile without a city may be in Santiago or in Punta Arenas."""
+RESERVED = 3 * 150_000
+"""USD micros that a call of at most 3 minutes reserves, at the price of an account that has none of its own."""
 OVERDUE = (12, 45, 75, 200, None)
 TALK = {"wait_ms": 4_000, "talk_ms": 9_500}
 PROMISE: Mapping[str, Any] = {"outcome": "promise", **TALK}
@@ -122,9 +124,9 @@ def sendings(people: Sequence[Debtor]) -> list[Sending]:
     a_day = {"people_a_day": max(3, min(60, round(0.06 * count)))}
     continuous, waves = {"pacing": Pacing.CONTINUOUS}, {"pacing": Pacing.WAVES}
     rests = {"quiet_days": 3, "attempts_a_week": 5, "minutes_between_attempts": 90, "phone_attempts_a_day": 2}
-    noon = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "10:00-13:00")
+    noon = {**dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "10:00-13:00"), "sat": "closed"}
     shared = {**a_day, "phone_attempts_a_day": 2, "phone_attempts_a_week": 6}
-    budget = round(4_000_000 * count / 1000)
+    budget = RESERVED + round(1_500_000 * count / 1000)
     return [
         Sending(name="cartera", at=on(0, 8, 10), people=share(0, 0.3), order={**waves, "overrides": a_day}),
         Sending(
@@ -137,7 +139,7 @@ def sendings(people: Sequence[Debtor]) -> list[Sending]:
             name="ley",
             at=on(1, 9, 40),
             people=share(0.45, 0.6),
-            order={**waves, "account_id": "sur", "policy": "cl-ley-21320"},
+            order={**waves, "account_id": "sur", "policy": "cl-ley-21320", "overrides": a_day},
         ),
         Sending(
             name="argentina",

@@ -68,6 +68,7 @@ def a_job(job: str, person: str, **fields: Any) -> dict[str, Any]:
         "to_number": PHONES.get(person, f"+569{person}"),
         "status": "done",
         "reason": "conversation",
+        "status_at": MONDAY - 2 * HOUR,
         "attempts": 1,
         "max_attempts": 9,
         "attempt_id": None,

@@ -114,6 +114,11 @@ def after_the_hours_of_its_own_batch(seen: Evidence) -> None:
     again(seen, MONDAY + timedelta(hours=2, minutes=30))
 
 
+def on_a_day_that_its_own_batch_closes(seen: Evidence) -> None:
+    seen.batches[0].update(policy_overrides={"hours": {"tue": "closed"}})
+    again(seen, MONDAY + DAY)
+
+
 def after_asking_not_to_be_called(seen: Evidence) -> None:
     seen.calls[0].update(disconnection_reason="user_requested_dnc")
     again(seen, MONDAY + HOUR)
@@ -187,6 +192,7 @@ PLANTED: list[Planted] = [
     (5, "06:30:00", at_its_own_place),
     (5, "in Pacific/Easter", at_another_place_that_it_may_be_in),
     (5, "12:30:00", after_the_hours_of_its_own_batch),
+    (5, "on a Tuesday", on_a_day_that_its_own_batch_closes),
     (5, "person p1 was called after asking not to be", after_asking_not_to_be_called),
     (5, "phone +56911111111 was called after asking", on_the_telephone_of_who_asked_not_to_be_called),
     (5, "on the do-not-call list since", on_the_list_by_command),
@@ -242,6 +248,12 @@ def test_the_hours_of_each_law_end_where_they_end(policy: str, at: datetime) -> 
     again(seen, at, of="j3")
     seen.batches[0]["counts"].update(rows=4, accepted=3, contacts=3)
     assert [one.law for one in violations(seen, LIMITS)] == [5]
+
+
+def test_days_that_a_batch_does_not_name_keep_their_hours() -> None:
+    seen = under("default", hours={"mon": "09:00-12:30"})
+    again(seen, MONDAY + DAY + 5 * HOUR)
+    assert violations(seen, LIMITS) == []
 
 
 def test_a_call_in_the_very_instant_of_a_resume_is_none_of_a_stopped_list_or_account() -> None:

@@ -52,7 +52,7 @@ def in_proportion(amount: int) -> int:
 
 def open_accounts(here: World) -> None:
     """Beside `main`: credit and minutes that run out, own lines and calls a day, a day's budget."""
-    reserved = 3 * 150_000
+    reserved = month.RESERVED
     for account, paid in (
         (
             Account(id="norte", name="Norte", plan=Plan.CREDIT, from_numbers=NORTE),
