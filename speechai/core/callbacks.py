@@ -145,7 +145,7 @@ def _iso(text: str) -> datetime | Moment | None:
 
 def _plain(wall: datetime) -> Moment:
     minute = wall.hour * 60 + wall.minute
-    return Moment(day=wall.date(), minute=minute or None, is_exact=bool(minute))  # midnight is filler
+    return Moment(day=wall.date(), minute=minute or None)  # midnight is filler
 
 
 def _together(first: datetime | Moment | None, second: Moment | None, zone: ZoneInfo) -> Moment | None:
@@ -156,7 +156,7 @@ def _together(first: datetime | Moment | None, second: Moment | None, zone: Zone
         return None
     if second.day is not None and second.day != first.day:
         return None
-    return replace(second, day=first.day, is_range=first.is_range)
+    return replace(second, day=first.day)
 
 
 def _moment_of_hour(value: Any, today: date) -> Moment | None:
@@ -167,7 +167,7 @@ def _moment_of_hour(value: Any, today: date) -> Moment | None:
     text = value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
     minute = read_hour(text)
     if minute is not None:
-        return Moment(minute=minute, is_exact=True)
+        return Moment(minute=minute)
     moment = _iso(text.strip()) or read_moment(text, today=today)
     if isinstance(moment, datetime):
         return None
