@@ -62,6 +62,11 @@ def wall(found: CallbackWish, zone: ZoneInfo = SANTIAGO) -> str | None:
         ({"callback_at": "2026-11-25T17:00:00"}, "2026-11-25 17:00"),
         ({"callback_at": "2026-11-25T00:00:00Z"}, "2026-11-25 10:00"),  # a padded day
         ({"callback_at": "2026-11-25 17:00"}, "2026-11-25 17:00"),
+        ({"callback_at": "2026-11-25T17:45:00"}, "2026-11-25 17:45"),
+        # The day of an instant is the person's own: 1:00 in Greenwich is the evening before.
+        ({"fecha_callback": "2026-11-25T01:00:00Z", "hora_callback": "18:00"}, "2026-11-24 18:00"),
+        ({"fecha_callback": "la próxima semana", "hora_callback": "17:00"}, "2026-11-30 17:00"),
+        ({"hora_callback": "18:00", "callback_hora": "19:00"}, "2026-11-24 18:00"),
         ({"callback_at": "Thu, 03 Dec 2026 17:30:00 GMT"}, "2026-12-03 14:30"),
         ({"callback_at": "mañana a las 5", "fecha_callback": "2026-12-01"}, "2026-11-25 17:00"),
         ({"Fecha_Callback": "mañana", "HORA_CALLBACK": "17:00"}, "2026-11-25 17:00"),
@@ -145,6 +150,8 @@ def test_tomorrow_is_counted_from_the_local_day(zone: ZoneInfo, said_at: str, at
         {"hora_callback": "17:00", "callback": "cuando salga del trabajo"},
         {"hora_callback": "el lunes"},
         {"hora_callback": True},
+        {"hora_callback": 10**5000},
+        {"hora_callback": 10_000},
         {"callback": True},
         {"callback": "sí"},
         {"callback": "no el lunes"},
