@@ -29,7 +29,7 @@ from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.operation.taking import Taken, Wanted, give_back, take
-from speechai.retell.call_request import CallRequest
+from speechai.retell.call_request import PLACED_KEY, CallRequest
 from speechai.store import accounts, attempts, batch_jobs, batches, callbacks, jobs, people
 
 log = structlog.get_logger(__name__)
@@ -239,7 +239,13 @@ def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None, 
             **(offer_variables(offer) if is_negotiated else {}),
             **({"variante": attempt.variant} if attempt.variant else {}),
         },
-        metadata={"job_id": job.id, "batch_id": job.batch_id, "account_id": job.account_id},
+        metadata={
+            "job_id": job.id,
+            "batch_id": job.batch_id,
+            "account_id": job.account_id,
+            # For a database that was lost: Retell tells no time of a call that nobody answered but its end.
+            PLACED_KEY: attempt.placing_at.isoformat(),
+        },
         max_call_duration_ms=int(context.settings.call_max_duration_minutes * 60_000),
         hang_up_on_voicemail=True,
     )

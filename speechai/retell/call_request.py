@@ -18,6 +18,9 @@ from speechai.retell.vocabulary import WebhookEvent
 ATTEMPT_KEY: Final = "attempt_id"
 """Key of `metadata` under which a call whose id was lost is looked up."""
 
+PLACED_KEY: Final = "placed_at"
+"""Key of `metadata` that holds the instant of the attempt, ISO 8601 with its zone."""
+
 RING_DURATION_MS: Final = (5_000, 300_000)
 """Range of `agent_override.agent.ring_duration_ms` (SDK 6.2.13); its default is 30,000."""
 
