@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import chain, islice
@@ -33,7 +34,8 @@ def dispatch_due(context: Context) -> Nudges:
     running = [batch for batch in batches.batches_in(store, BatchStatus.RUNNING) if _may_dial(context, batch, active)]
     # With every line busy there is room for one at a time: were the turns begun anew at each look, one list got all.
     due = {batch.id: jobs.due_jobs(store, batch.id, now, room) for batch in running}
-    asked = callbacks.due(store, now, room, batch_ids={batch.id for batch in running})
+    payers = {batch.id: active[batch.account_id] for batch in running}
+    asked = _within_lines(callbacks.due(store, now, batch_ids=payers.keys()), payers)
     others = in_turn(running, due, offset=random.getrandbits(32))
     until = now + timedelta(seconds=settings.lease_seconds)
     return [
@@ -41,6 +43,17 @@ def dispatch_due(context: Context) -> Nudges:
         for job_id, ticket in islice(_each_once(chain(asked, others)), room)
         if jobs.issue_ticket(store, job_id, ticket, until=until)
     ]
+
+
+def _within_lines(asked: Iterable[tuple[str, str, int]], payers: Mapping[str, Account]) -> Iterator[tuple[str, int]]:
+    """Callbacks, of each account no more than it has free lines: the others could not be dialled, and would take the
+    room of everybody else at every look."""
+    handed: Counter[str] = Counter()
+    for batch_id, job_id, ticket in asked:
+        account = payers[batch_id]
+        if account.lines_free is None or handed[account.id] < account.lines_free:
+            handed[account.id] += 1
+            yield job_id, ticket
 
 
 def _each_once(due: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:

@@ -29,8 +29,8 @@ def expect(store: Store, job_id: str, at: datetime) -> None:
     store.callbacks.update_one({"_id": job_id}, {"$set": {"at": at}}, upsert=True)
 
 
-def due(store: Store, now: datetime, limit: int, *, batch_ids: AbstractSet[str]) -> list[tuple[str, int]]:
-    """(job, ticket) of callbacks of those batches whose time has come and whose job waits, the earliest first.
+def due(store: Store, now: datetime, *, batch_ids: AbstractSet[str]) -> list[tuple[str, str, int]]:
+    """(batch, job, ticket) of callbacks of those batches whose time has come and whose job waits, the earliest first.
 
     Index `callbacks_by_time`. On the way the agenda is put in order: an entry of a job that asks for none any more
     goes, one of a job that cannot be called now moves to a later time.
@@ -41,7 +41,7 @@ def due(store: Store, now: datetime, limit: int, *, batch_ids: AbstractSet[str])
     ids = [entry["_id"] for entry in entries]
     wanted = {"batch_id": 1, "ticket": 1, "status": 1, "next_attempt_at": 1, "callback_at": 1}
     jobs = {job["_id"]: job for job in store.jobs.find({"_id": {"$in": ids}}, wanted)}
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, str, int]] = []
     stuck: list[str] = []
     for entry in entries:
         job = jobs.get(entry["_id"])
@@ -54,9 +54,9 @@ def due(store: Store, now: datetime, limit: int, *, batch_ids: AbstractSet[str])
                 {"_id": entry["_id"], "at": entry["at"]}, {"$set": {"at": job["next_attempt_at"]}}
             )
         else:
-            found.append((entry["_id"], job["ticket"]))
+            found.append((job["batch_id"], entry["_id"], job["ticket"]))
     _put_off(store, stuck, now)
-    return found[:limit]
+    return found
 
 
 def _put_off(store: Store, ids: Sequence[str], now: datetime) -> None:

@@ -31,8 +31,8 @@ def ask(store: Store, number: int, *, at: datetime = NOW, **job: Any) -> str:
     return job_id
 
 
-def look(store: Store, *, now: datetime = NOW, limit: int = 10, batch_ids: set[str] = OPEN) -> list[str]:
-    return [job_id for job_id, _ in due(store, now, limit, batch_ids=batch_ids)]
+def look(store: Store, *, now: datetime = NOW) -> list[str]:
+    return [job_id for _, job_id, _ in due(store, now, batch_ids=OPEN)]
 
 
 def agenda(store: Store) -> dict[str, datetime]:
@@ -43,10 +43,10 @@ def test_the_earliest_wish_comes_first_and_none_before_its_time(store: Store) ->
     for number, minutes in enumerate((-5, -20, 0, 1, -10)):
         ask(store, number, at=NOW + minutes * MINUTE)
     assert look(store) == ["j1", "j4", "j0", "j2"]
-    assert look(store, limit=2) == ["j1", "j4"]
     assert look(store, now=NOW + MINUTE)[-1] == "j3"
-    assert due(store, NOW, 1, batch_ids=OPEN) == [("j1", 0)]
-    assert len(agenda(store)) == 5  # looking takes nobody out
+    assert due(store, NOW, batch_ids=OPEN)[0] == ("b", "j1", 0)
+    assert due(store, NOW, batch_ids={"paused"}) == []
+    assert agenda(store).keys() == {f"j{number}" for number in range(5)}
 
 
 def test_a_second_wish_moves_the_entry(store: Store) -> None:
@@ -102,9 +102,9 @@ def test_those_who_cannot_be_called_now_keep_nobody_else_waiting(store: Store, h
     for number in range(20):
         ask(store, number, at=NOW - MINUTE, **held)
     ask(store, 50)
-    assert look(store, limit=1) == ["j50"]
+    assert look(store) == ["j50"]
     assert set(agenda(store).values()) == {NOW, NOW + AGAIN_AFTER}
-    assert look(store, limit=1) == ["j50"]
+    assert look(store) == ["j50"]
 
 
 def test_more_of_them_than_one_look_reads_are_out_of_the_way_at_the_next(store: Store) -> None:
@@ -135,18 +135,18 @@ def test_a_suspended_accounts_callback_is_first_again_within_a_minute_of_the_res
 
 def test_a_ticket_takes_the_callback_from_the_next_look_until_its_lease_is_over(store: Store) -> None:
     ask(store, 1)
-    [(job_id, ticket)] = due(store, NOW, 1, batch_ids=OPEN)
+    [(_, job_id, ticket)] = due(store, NOW, batch_ids=OPEN)
     assert jobs.issue_ticket(store, job_id, ticket, until=LATER)
     assert look(store) == []
-    assert due(store, LATER, 1, batch_ids=OPEN) == [("j1", ticket + 1)]
+    assert due(store, LATER, batch_ids=OPEN) == [("b", "j1", ticket + 1)]
 
 
 def test_many_dispatchers_find_everybody_and_one_hands_each_out(store: Store) -> None:
     ids = [ask(store, number, at=NOW - number * MINUTE) for number in range(6)]
 
     def hand_out() -> list[str]:
-        found = due(store, NOW, 10, batch_ids=OPEN)
-        return [job_id for job_id, ticket in found if jobs.issue_ticket(store, job_id, ticket, until=LATER)]
+        found = due(store, NOW, batch_ids=OPEN)
+        return [job_id for _, job_id, ticket in found if jobs.issue_ticket(store, job_id, ticket, until=LATER)]
 
     handed = race([hand_out] * THREADS)
     assert sorted(job_id for mine in handed for job_id in mine) == sorted(ids)
@@ -156,7 +156,7 @@ def test_a_wish_that_is_moved_while_it_is_looked_at_is_never_lost(store: Store) 
     ids = [ask(store, number, status=JobStatus.SUSPENDED) for number in range(8)]
     race(
         [partial(expect, store, job_id, LATER) for job_id in ids]
-        + [partial(callbacks.due, store, NOW, 10, batch_ids=OPEN)] * 4
+        + [partial(callbacks.due, store, NOW, batch_ids=OPEN)] * 4
     )
     assert agenda(store).keys() == set(ids)
     store.jobs.update_many({}, {"$set": {"status": JobStatus.PENDING, "suspended_by": None}})
@@ -175,10 +175,8 @@ STATES = st.fixed_dictionaries(
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(STATES, max_size=5), st.integers(1, 4))
-def test_a_look_returns_whoever_waits_and_loses_nobody_who_asks(
-    store: Store, states: list[dict[str, Any]], limit: int
-) -> None:
+@given(st.lists(STATES, max_size=5))
+def test_a_look_returns_whoever_waits_and_loses_nobody_who_asks(store: Store, states: list[dict[str, Any]]) -> None:
     store.jobs.delete_many({})
     store.callbacks.delete_many({})
     ready, asking = set(), set()
@@ -191,8 +189,6 @@ def test_a_look_returns_whoever_waits_and_loses_nobody_who_asks(
         if at is not None and not state["status"].is_final:
             asking.add(f"j{number}")
             ready |= {f"j{number}"} if waits and state["batch_id"] == "b" else set()
-    found = look(store, limit=limit)
-    assert set(found) <= ready
-    assert len(found) == min(limit, len(ready))
+    assert set(look(store)) == ready
     assert asking <= agenda(store).keys()
     assert all(at > NOW for job_id, at in agenda(store).items() if job_id not in ready)
