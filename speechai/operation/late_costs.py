@@ -72,8 +72,9 @@ def ask_cost(context: Context, attempt_id: str, number: int) -> Nudges:
         return []  # the sweep asks again
     if facts is not None and attempt.retell is None:
         _keep_wish(context, attempt, facts, now)
+    if facts is not None and (facts.is_over or facts.cost_micros is not None):
+        money.settle_for(context, attempt, facts, now)  # by its duration while there is no cost
     if facts is not None and facts.cost_micros is not None:
-        money.settle_for(context, attempt, facts, now)
         attempts.keep_cost(context.store, attempt.id, number, cost_micros=facts.cost_micros)
         log.info("a late cost was charged", action="ask_cost", attempt_id=attempt.id)
         return []

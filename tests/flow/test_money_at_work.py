@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from speechai.core.accounts import Account, Plan
-from speechai.core.model import Pacing
+from speechai.core.model import CallFacts, Pacing
 from speechai.errors import NotAllowed
 from speechai.operation import accounts as money
-from speechai.operation import campaigns, sweeping, waves
+from speechai.operation import campaigns, dispatching, sweeping, waves
+from speechai.operation.nudges import PlaceCall
+from speechai.retell.answers import read_call
+from speechai.retell.client import RetellClient
 from speechai.retell.simulator import Fault, FaultKind, OutcomeScript
-from speechai.store import accounts
+from speechai.store import accounts, callbacks
 
 from .conftest import MakeWorld
 from .lists import Debtor, debtor
@@ -328,10 +332,47 @@ def test_a_call_whose_end_is_never_told_is_charged_once_its_cost_is_known(world:
     assert [one for one in here.violations() if one.law != 3] == []
 
 
+class _WithoutCosts:
+    """A Retell that never tells what a call cost."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_call(self, call_id: str) -> CallFacts | None:
+        facts = self._client.get_call(call_id)
+        return None if facts is None else read_call({**facts.raw, "call_cost": None})
+
+
+@pytest.mark.parametrize("plan", [Plan.CREDIT, Plan.MINUTES])
+def test_a_call_whose_end_is_told_late_and_its_cost_never_is_charged_by_its_duration(
+    world: MakeWorld, tmp_path: Path, plan: Plan
+) -> None:
+    unreachable = Fault(kind=FaultKind.UNAVAILABLE, endpoint="get-call", rate=1.0)
+    here = world(
+        MONDAY, settings={**SHORT, **SPARSE, "max_tries": 1}, script=OutcomeScript(endings={"": PROMISE}),
+        faults=(unreachable,),
+    )  # fmt: skip
+    enqueue_for(here, tmp_path, [debtor(1)], paid=9_000_000, plan=plan, **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=11))
+    assert account_of(here)["balance"] == 9_000_000
+    here.simulator.set_faults()
+    real = here.context
+    here.context = replace(real, retell=cast(RetellClient, _WithoutCosts(real.retell)))
+    keep_sweeping(here, hours=3)
+    assert account_of(here)["balance"] == 9_000_000 - (25_000 if plan is Plan.CREDIT else 10)
+    here.context = real
+    keep_sweeping(here, hours=24)
+    assert account_of(here)["balance"] == 9_000_000 - (COST if plan is Plan.CREDIT else 10)
+    assert [one for one in here.violations() if one.law != 3] == []
+
+
 def keep_sweeping(world: World, *, hours: int) -> None:
-    """A sweep every ten minutes, also while nothing else happens."""
-    for n in range(hours * 6):
-        world.at(world.now + timedelta(minutes=10 * n + 1), lambda: world.send(sweeping.sweep(world.context)))
+    """A sweep every twenty minutes, also while nothing else happens."""
+    for n in range(hours * 3):
+        world.at(world.now + timedelta(minutes=20 * n + 1), lambda: world.send(sweeping.sweep(world.context)))
     world.run_for(hours=hours)
 
 
@@ -420,6 +461,26 @@ def test_an_account_may_be_topped_up_suspended_or_swept_at_every_request_of_a_ca
 def meanwhile(world: World, command: Callable[[World], object]) -> None:
     """Another process does this between two requests of a worker."""
     command(world)
+
+
+def test_callbacks_of_an_account_with_one_line_leave_everybody_else_their_room(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    here = world(MONDAY.replace(hour=6), settings={"retell_calls_per_second": 2})  # ten starts between two looks
+    shop = pays(here, plan=Plan.UNLIMITED, concurrency=1)
+    mine = enqueue(here, tmp_path / "mine.csv", [debtor(n) for n in range(12)], account_id=shop, **CONTINUOUS)
+    other = enqueue(here, tmp_path / "other.csv", [debtor(n) for n in range(30, 38)], **CONTINUOUS)
+    here.run_for(minutes=2)
+    wished = {"callback_at": here.now, "next_attempt_at": here.now}
+    here.database.call_jobs.update_many({}, {"$set": {"next_attempt_at": here.now}})
+    here.database.call_jobs.update_many({"batch_id": mine}, {"$set": wished})
+    for job in here.database.call_jobs.find({"batch_id": mine}):
+        callbacks.expect(here.context.store, job["_id"], here.now)
+    handed = [nudge.job_id for nudge in dispatching.dispatch_due(here.context) if isinstance(nudge, PlaceCall)]
+    batches = [here.database.call_jobs.find_one({"_id": job_id})["batch_id"] for job_id in handed]  # type: ignore[index]
+    assert batches[0] == mine
+    assert len(batches) == 10
+    assert batches.count(other) >= 4  # accounts take turns for what is left
 
 
 def test_cancelling_a_list_of_a_suspended_account_ends_every_contact_and_frees_every_callback(
