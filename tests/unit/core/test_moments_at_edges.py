@@ -1,0 +1,52 @@
+"""Words about days and hours where a month, a year or a day ends: what is counted on, and what there is not."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from speechai.core.moments import read_moment
+
+
+@pytest.mark.parametrize(
+    ("today", "said", "expected"),
+    [
+        ("2027-01-31", "en un mes", "2027-02-28"),
+        ("2027-01-31", "en dos meses", "2027-03-31"),
+        ("2026-10-31", "en un mes", "2026-11-30"),
+        ("2026-12-15", "en un mes", "2027-01-15"),
+        ("2026-11-24", "end of the year", "2026-12-31"),
+        ("2026-12-31", "fin de año", "2026-12-31"),
+        ("2026-11-30", "fin de noviembre", "2026-11-30"),
+        ("2026-11-24", "fin de octubre", "2027-10-31"),
+        ("2026-12-31", "a fin del próximo mes", "2027-01-31"),
+        ("2027-01-31", "a fin del próximo mes", "2027-02-28"),
+        ("2026-12-31", "el 5", "2027-01-05"),
+        ("2027-01-31", "el 28 del próximo mes", "2027-02-28"),
+    ],
+)
+def test_months_are_counted_over_their_ends(today: str, said: str, expected: str) -> None:
+    moment = read_moment(said, today=date.fromisoformat(today))
+    assert moment is not None
+    assert moment.day == date.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    ("said", "minute"),
+    [
+        ("entre las 8 y las 9 de la noche", 20 * 60),
+        ("entre las 11 y las 3 de la tarde", 11 * 60),
+        ("entre las 2 y las 3 de la tarde", 14 * 60),
+        ("a las 23 y 59", 23 * 60 + 59),
+        ("a las 23 y 60", None),
+        ("a las 23 y 61", None),
+        ("a las 0 menos 10", None),
+        ("a las 0 y 10", 10),
+    ],
+)
+def test_an_hour_lies_within_its_day_and_a_part_of_the_day_said_of_the_end_is_the_ends(
+    said: str, minute: int | None
+) -> None:
+    moment = read_moment(said, today=date(2026, 11, 24))
+    assert (moment.minute if moment is not None else None) == minute
