@@ -305,6 +305,59 @@ def test_a_callback_ends_where_the_person_asks_in_another_list_not_to_be_called(
     assert here.violations() == []
 
 
+def test_what_a_call_says_holds_also_where_the_policy_of_its_list_is_gone(world: MakeWorld, tmp_path: Path) -> None:
+    """A success is one, a wish not to be called holds everywhere, a callback is kept for whoever mends the list."""
+    happy, gone, later, other = (debtor(n) for n in range(4))
+    numbers: dict[str, Any] = {
+        happy.phones[0]: PROMISE,
+        gone.phones[0]: FAREWELL,
+        later.phones[0]: [asks(fecha_callback="mañana a las 5"), PROMISE],
+        other.phones[0]: [TALK, PROMISE],
+    }
+    here = world(MONDAY, script=OutcomeScript(numbers=numbers))
+    batch_id = enqueue(here, tmp_path / "list.csv", [happy, gone, later, other], **CONTINUOUS)
+    here.at(MONDAY + timedelta(seconds=9), lambda: set_policy(here, batch_id, "one of last year"))
+    here.run_for(minutes=20)
+    assert len(calls_by_number(here)) == 4
+    ends = [job_of(here, one)["status"] for one in (happy, gone, later, other)]
+    assert ends == ["done", "failed", "suspended", "suspended"]
+    assert "one of last year" in job_of(here, other)["reason"]
+    person = here.database.people.find_one({"_id": job_of(here, gone)["person_id"]})
+    assert person is not None
+    assert person["do_not_call"]
+    batch = here.database.batches.find_one({"_id": batch_id})
+    assert batch is not None
+    assert batch["status"] == "paused"
+    set_policy(here, batch_id, "default")
+    here.at(MONDAY.replace(hour=11), lambda: campaigns.resume(here.context, batch_id))
+    here.run_until(local(2026, 11, 24, 18, 0))
+    assert times(here, later) == ["11-23 09:00", "11-24 17:00"]
+    assert times(here, other) == ["11-23 09:00", "11-23 11:00"]
+    assert statuses(here, batch_id) == {"done": 3, "failed": 1}
+    assert here.violations() == []
+
+
+def set_policy(world: World, batch_id: str, name: str) -> None:
+    world.database.batches.update_one({"_id": batch_id}, {"$set": {"policy": name}})
+
+
+def test_a_call_whose_contact_was_deleted_meanwhile_counts_and_the_wish_said_in_it_holds(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    gone, talker = debtor(1), debtor(2)
+    numbers: dict[str, Any] = {gone.phones[0]: FAREWELL, talker.phones[0]: TALK}
+    here = world(MONDAY, script=OutcomeScript(numbers=numbers))
+    first = enqueue(here, tmp_path / "first.csv", [gone, talker], **CONTINUOUS)
+    here.at(MONDAY + timedelta(seconds=7), lambda: here.database.call_jobs.delete_many({"batch_id": first}))
+    here.run_for(minutes=5)
+    assert len(calls_by_number(here)) == 2
+    assert not here.is_busy()
+    enqueue(here, tmp_path / "second.csv", [gone, talker], again=True, overrides={"attempts_a_day": 2}, **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=18))
+    assert [len(calls_by_number(here)[one.phones[0]]) for one in (gone, talker)] == [1, 2]
+    assert (job_of(here, gone)["denied"]["code"], job_of(here, talker)["denied"]["code"]) == ("do_not_call", "day_cap")
+
+
 DAYS_OF_LAWS = [
     pytest.param(
         {"policy": "cl-ley-21320"},
