@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +19,16 @@ from speechai.core.after_call import Delays, after_call
 from speechai.core.calendar import is_open, next_wave, waves_on
 from speechai.core.decision import Denied
 from speechai.core.may_call import may_call
-from speechai.core.model import BatchStatus, Job, JobStatus, Try
-from speechai.core.waves import DueWave, choose_cohort, due_wave, most_attempts, next_day_wave, planned_waves
+from speechai.core.model import BatchStatus, Job, JobStatus, Pacing, Try
+from speechai.core.waves import (
+    DueWave,
+    choose_cohort,
+    due_wave,
+    is_left_over,
+    most_attempts,
+    next_day_wave,
+    planned_waves,
+)
 from tests.unit.core.making import (
     BUENOS_AIRES,
     EASTER,
@@ -289,3 +298,28 @@ def test_a_contact_who_never_answers_is_carried_from_day_to_day_until_silence_en
     days = sorted(made)
     assert len(days) == silent_days
     assert [made[day] for day in days[:-1]] == [a_day] * (silent_days - 1)
+
+
+@pytest.mark.parametrize(
+    ("job", "pacing", "left_over"),
+    [
+        ({"admitted": True, "admitted_on": date(2026, 11, 24)}, Pacing.WAVES, True),
+        ({"admitted": True, "admitted_on": date(2026, 11, 25)}, Pacing.WAVES, False),
+        ({"admitted": True, "admitted_on": date(2026, 11, 26)}, Pacing.WAVES, False),
+        ({"admitted": True, "admitted_on": None}, Pacing.WAVES, False),
+        ({"admitted": False, "admitted_on": date(2026, 11, 24)}, Pacing.WAVES, False),
+        ({"admitted": True, "admitted_on": date(2026, 11, 24)}, Pacing.CONTINUOUS, False),
+        (
+            {"admitted": True, "admitted_on": date(2026, 11, 24), "callback_at": local("2026-11-25T17:00")},
+            Pacing.WAVES,
+            False,
+        ),
+    ],
+)
+def test_whom_a_wave_of_an_earlier_day_admitted_is_left_over(
+    job: dict[str, Any], pacing: Pacing, left_over: bool
+) -> None:
+    now = local("2026-11-25T00:00")  # the day of the batch's own zone: in UTC it is three in the morning
+    assert is_left_over(make_batch(pacing=pacing), make_job(**job), now) is left_over
+    if left_over:
+        assert not is_left_over(make_batch(pacing=pacing), make_job(**job), now - timedelta(minutes=1))
