@@ -46,14 +46,15 @@ _nearby = lru_cache(maxsize=1)(with_simulator)
 def send(nudges: Iterable[Nudge]) -> None:
     """Publishes what should happen next. A broker that is away loses nothing: the sweep finds every wait again."""
     for nudge in nudges:
-        name, args, options = _message(nudge)
+        name, args, options = message_of(nudge)
         try:
             app.send_task(name, args=args, **options)
         except (OperationalError, OSError) as error:
             log.warning("a message could not be sent; the sweep will", action="send", task=name, why=str(error))
 
 
-def _message(nudge: Nudge) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+def message_of(nudge: Nudge) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The task's name, its arguments and the options of its message."""
     match nudge:
         case PlaceCall(job_id, ticket):
             # Once its lease is over the job has another ticket: this message would only be thrown away.

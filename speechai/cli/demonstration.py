@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,12 +117,13 @@ def _end_leftovers(data_dir: Path) -> None:
 def _environment(data_dir: Path, port: int) -> Iterator[Settings]:
     """The demonstration's own settings, over everything that the operator has set for real work."""
     from config.settings import Settings, load_settings
-    from speechai.cli.running import free_port
+    from speechai.cli.running import free_port, webhook_url_here
     from speechai.logs import configure_logs
     from speechai.retell.simulator.config import DEFAULT_AGENT_ID, DEFAULT_API_KEY, DEFAULT_FROM_NUMBER
 
     # Empty, not absent: an empty variable also covers one of the file .env.
     nothing = {name.upper(): "" for name in Settings.model_fields}
+    web_port = free_port()
     own = {
         **PACE,
         "DATA_DIR": str(data_dir),
@@ -130,6 +132,8 @@ def _environment(data_dir: Path, port: int) -> Iterator[Settings]:
         "RETELL_AGENT_ID": DEFAULT_AGENT_ID,
         "RETELL_FROM_NUMBER": DEFAULT_FROM_NUMBER,
         "FLOWER_PORT": str(free_port()),
+        "WEB_PORT": str(web_port),
+        "WEBHOOK_URL": webhook_url_here("127.0.0.1", web_port),
     }
     before = dict(os.environ)
     os.environ.update({**nothing, **own})
@@ -152,8 +156,8 @@ def _crew(settings: Settings, procfile: Path, port: int, factor: float) -> Itera
     from tasks.app import app
 
     def is_ready() -> bool:
-        answers = app.control.ping(timeout=0.5)
-        return len(answers) >= len(QUEUES) and simulator_answers(settings.retell_base_url)
+        workers_answer = len(app.control.ping(timeout=0.5)) >= len(QUEUES)
+        return workers_answer and simulator_answers(settings.retell_base_url) and _listens(settings.web_port)
 
     with running_procfile(
         procfile,
@@ -163,6 +167,12 @@ def _crew(settings: Settings, procfile: Path, port: int, factor: float) -> Itera
         is_ready=is_ready,
     ) as crew:
         yield crew
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _call_everybody(context: Context, crew: Crew, path: Path) -> tuple[str, Look]:

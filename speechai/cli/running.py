@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -104,11 +104,34 @@ def _retell(settings: Settings, no_simulator: bool, factor: float) -> Iterator[t
     port = free_port(SIMULATOR_PORT)
     base_url = f"http://127.0.0.1:{port}"
     try:
-        yield settings.model_copy(update={"retell_base_url": base_url}), {"simulator": simulator_command(port, factor)}
+        simulated = settings.model_copy(update={"retell_base_url": base_url, **_webhooks_of_a_simulator(settings)})
+        yield simulated, {"simulator": simulator_command(port, factor)}
     finally:
         note_file = settings.data_dir / SIMULATOR_NOTE
         if note_file.is_file() and json.loads(note_file.read_text())["pid"] == os.getpid():
             note_file.unlink()
+
+
+def _webhooks_of_a_simulator(settings: Settings) -> dict[str, Any]:
+    """Settings by which simulated calls send their webhooks to the web service beside them, and to nobody else."""
+    from pydantic import SecretStr
+
+    from speechai.retell.simulator import DEFAULT_API_KEY
+
+    port = free_port(settings.web_port)
+    return {
+        "web_port": port,
+        "webhook_url": webhook_url_here(settings.web_address, port),
+        "retell_webhook_keys": (SecretStr(DEFAULT_API_KEY),),
+    }
+
+
+def webhook_url_here(address: str, port: int) -> str:
+    """WEBHOOK_URL for a Retell on this machine; a service that listens everywhere is reached on the loopback."""
+    from speechai.web import RETELL_WEBHOOKS
+
+    host = "127.0.0.1" if address in ("0.0.0.0", "::") else address
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{RETELL_WEBHOOKS}"
 
 
 def simulator_command(port: int, factor: float, *, journal: Path | None = None) -> str:
@@ -149,7 +172,18 @@ def _say_where(settings: Settings, simulated: bool) -> None:
         else f"user operator, password in {settings.data_dir / 'flower-password'}"
     )
     note(f"Flower: http://{settings.flower_address}:{settings.flower_port} ({login})")
+    port = settings.web_port or "(a free port, which its log tells)"
+    asked = "calls send their webhooks there" if simulated else _who_sends_webhooks(settings)
+    note(f"Web: http://{settings.web_address}:{port}; {asked}")
     note("In another terminal: speechai enqueue examples/cartera.xlsx --use-case debt_collection")
+
+
+def _who_sends_webhooks(settings: Settings) -> str:
+    from config.settings import mask
+
+    if settings.webhook_url is None:
+        return "calls ask for no webhooks: WEBHOOK_URL is not set"
+    return f"calls send their webhooks to {mask('webhook_url', settings.webhook_url)}"
 
 
 COMMANDS = (up, simulator)

@@ -248,4 +248,5 @@ def _request(context: Context, job: Job, attempt: Attempt, offer: Offer | None, 
         },
         max_call_duration_ms=int(context.settings.call_max_duration_minutes * 60_000),
         hang_up_on_voicemail=True,
+        webhook_url=context.settings.webhook_url,
     )

@@ -1,7 +1,8 @@
 """Following one call to its end by polls with a short countdown, and looking up a call whose fate is not known.
 
 Enters an attempt and the number of the poll. Only the message that moves the stored number on may look and schedule
-the next, so a message that is delivered twice cannot fork the chain. The sweep restarts a chain whose message was lost.
+the next, so a message that is delivered twice cannot fork the chain. The sweep restarts a chain whose message was lost;
+a webhook brings the next poll forward (`webhooks`).
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ def poll_call(context: Context, attempt_id: str, number: int) -> Nudges:
         return []
     following: Nudges = [PollCall(attempt.id, number + 1, wait.total_seconds())]
     if attempt.state is AttemptState.PLACING:
-        # Only the sweep polls an attempt in this state: whoever placed it is gone.
-        attempts.doubt(context.store, attempt.id, next_poll_at=context.clock() + wait, why="the worker died")
-        return following
+        attempt = _doubt(context, attempt, wait)
+        if attempt is None or not attempt.state.is_open:
+            return []
     look = {
         AttemptState.UNKNOWN: _look_up,
         AttemptState.LIVE: _look_at,
@@ -54,6 +55,17 @@ def poll_call(context: Context, attempt_id: str, number: int) -> Nudges:
         log.warning("Retell did not answer a poll", action="poll_call", attempt_id=attempt.id, why=str(error))
         nudges = _give_up_in_time(context, attempt, patience=OUTAGE_PATIENCE)
     return following if nudges is None else nudges
+
+
+def _doubt(context: Context, attempt: Attempt, wait: timedelta) -> Attempt | None:
+    """The attempt as it stands once nobody is waited for who might be placing its call.
+
+    Whoever placed it has died (the sweep asks), or Retell's webhook was faster than its answer. A worker that still
+    waits for that answer writes it down all the same: `accept` takes an attempt in doubt.
+    """
+    at = context.clock() + wait
+    attempts.doubt(context.store, attempt.id, next_poll_at=at, why="no answer was written down")
+    return attempts.get_attempt(context.store, attempt.id)
 
 
 def _look_up(context: Context, attempt: Attempt) -> Nudges | None:

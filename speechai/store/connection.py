@@ -14,6 +14,7 @@ from datetime import UTC
 from typing import Any
 
 import gridfs
+import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -22,6 +23,7 @@ from pymongo.errors import (
     AutoReconnect,
     InvalidURI,
     OperationFailure,
+    PyMongoError,
     ServerSelectionTimeoutError,
 )
 from pymongo.errors import (
@@ -140,6 +142,22 @@ def reachable() -> Iterator[None]:
         if error.code in (13, 18):  # Unauthorized, AuthenticationFailed
             raise Unavailable("MongoDB refuses the user or password of MONGO_URI") from None
         raise
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bounds all that this thread asks of MongoDB in the block, the search for a server included.
+
+    For whoever has to answer somebody soon. Raises Unavailable where the time is over, or as `reachable`; what was
+    asked last may have been done all the same.
+    """
+    try:
+        with reachable(), pymongo.timeout(seconds):
+            yield
+    except PyMongoError as error:
+        if not error.timeout:
+            raise
+        raise Unavailable(f"MongoDB has not answered within {seconds:g} s") from None
 
 
 def _short(error: Exception) -> str:

@@ -88,7 +88,7 @@ def test_the_simulator_says_that_its_port_is_taken(alone: Command) -> None:
 
 def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, tmp_path: Path) -> None:
     people = csv(tmp_path / "people.csv", HEADER, *PEOPLE)
-    settings = {**FAST, "FLOWER_PORT": free_port()}
+    settings = {**FAST, "FLOWER_PORT": free_port(), "WEB_PORT": free_port()}
     with staying_up(alone, "up", "--factor", "120", **settings) as up:
         output = said(alone, "Flower: http://127.0.0.1:")
         assert "nobody's phone rings" in output

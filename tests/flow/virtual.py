@@ -21,9 +21,29 @@ from zoneinfo import ZoneInfo
 from pymongo.database import Database
 
 from config.settings import Settings
-from speechai.operation import calling, dispatching, finishing, following_up, late_costs, loading, polling, sweeping, waves
+from speechai.operation import (
+    calling,
+    dispatching,
+    finishing,
+    following_up,
+    late_costs,
+    loading,
+    polling,
+    sweeping,
+    waves,
+)
 from speechai.operation.context import Context
-from speechai.operation.nudges import AskCost, DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, Nudges, PlaceCall, PollCall
+from speechai.operation.nudges import (
+    AskCost,
+    DeliverAction,
+    DispatchDue,
+    Finish,
+    LoadBatch,
+    Nudge,
+    Nudges,
+    PlaceCall,
+    PollCall,
+)
 from speechai.retell.client import RetellClient
 from speechai.retell.simulator import Simulator
 from speechai.store.connection import Store
@@ -76,6 +96,8 @@ class World:
         """Deliveries and scans by the operation's name, deaths among them as `death`."""
         self.is_down = False
         """While True nothing runs: no beat, no worker. Messages wait in the broker."""
+        self.after_moving: Callable[[], None] = lambda: None
+        """Called whenever time has moved: what somebody else's clock brings, such as Retell's webhooks."""
         self._doom: tuple[str, int, int, Callable[[], None], bool] | None = None
         self.doom_struck = False
         self._mischief = mischief or Mischief()
@@ -211,6 +233,7 @@ class World:
         if at > self.now:
             self.simulator.advance((at - self.now) // _MILLISECOND)
             self.now = at
+            self.after_moving()
 
     def _sleep(self, seconds: float) -> None:
         """A worker sleeps: time passes, and what others do in that time happens."""

@@ -109,8 +109,9 @@ def test_imports_point_one_way(path: Path) -> None:
         ({"pymongo", "gridfs", "bson"}, "speechai.store"),
         ({"requests", "urllib3", "httpx"}, "speechai.retell"),
         ({"celery", "kombu"}, "tasks"),
+        ({"fastapi", "starlette", "uvicorn"}, "speechai.web"),
     ],
-    ids=["the database", "HTTP", "Celery"],
+    ids=["the database", "HTTP", "Celery", "the web"],
 )
 def test_a_library_of_the_outside_world_has_one_home(libraries: set[str], home: str) -> None:
     guests = {

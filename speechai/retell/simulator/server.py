@@ -97,6 +97,10 @@ class Simulator:
         """The same as GET /simulator/journal."""
         return self._in_loop(lambda exchange: control.journal_page(exchange, number=number))
 
+    def webhooks_under_way(self) -> int:
+        """Deliveries that are due and have no answer yet."""
+        return self._in_loop(lambda exchange: exchange.postman.under_way)
+
     def set_faults(self, *faults: Fault) -> None:
         """Replace the fault rules in force."""
         self._in_loop(lambda exchange: exchange.faults.set(faults))

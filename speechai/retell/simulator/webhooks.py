@@ -55,6 +55,11 @@ class Postman:
         self._client: AsyncHTTPClient | None = None
         self._running: set[asyncio.Task[None]] = set()
 
+    @property
+    def under_way(self) -> int:
+        """Deliveries that wait for their answer."""
+        return len(self._running)
+
     def announce(self, record: CallRecord, view: View) -> None:
         """Note every event of a call just accepted."""
         for event, due_ms in _events(record.timeline):
