@@ -35,7 +35,7 @@ def job_of(
     person_id = person_id_of(batch.country, contact.national_id, contact.phones[0])
     return Job(
         # Made of batch and person: one job for each of them, whoever loads the list and how often.
-        id=f"{batch.id}-{blake2b(person_id.encode(), digest_size=8).hexdigest()}",
+        id=f"{batch.id}-{person_key(person_id)}",
         batch_id=batch.id,
         account_id=batch.account_id,
         person_id=person_id,
@@ -59,6 +59,11 @@ def job_of(
         variables=_variables(get_use_case(batch.use_case), contact),
         debt=_debt(contact, now.astimezone(batch.zone).date()),
     )
+
+
+def person_key(person_id: str) -> str:
+    """What follows the batch's id and a dash in the id of a person's job."""
+    return blake2b(person_id.encode(), digest_size=8).hexdigest()
 
 
 def _variables(use_case: UseCase, contact: Contact) -> dict[str, str]:
