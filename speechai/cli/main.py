@@ -20,6 +20,7 @@ from speechai import __version__
 from speechai.cli import (
     accounts,
     alerts,
+    backup,
     batches,
     checking,
     demonstration,
@@ -30,6 +31,7 @@ from speechai.cli import (
     planning,
     reporting,
     running,
+    trace,
     why,
 )
 from speechai.errors import SpeechAIError
@@ -50,8 +52,8 @@ def speechai() -> None:
 
 
 _MODULES = (
-    enqueueing, planning, batches, jobs, why, do_not_call, accounts, numbers, alerts, reporting, checking, running,
-    demonstration,
+    enqueueing, planning, batches, jobs, why, trace, do_not_call, accounts, numbers, alerts, reporting, checking,
+    running, backup, demonstration,
 )  # fmt: skip
 
 for _module in _MODULES:
