@@ -1,10 +1,10 @@
-"""Runs the benchmarks named on the command line, or all: memory, calls, ingest, due_scan, planning."""
+"""Runs the benchmarks named on the command line, or all: memory, calls, ingest, due_scan, planning, webhooks."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import calls, due_scan, ingest, memory, planning
+from benchmarks import calls, due_scan, ingest, memory, planning, webhooks
 
 BENCHMARKS = {
     "memory": memory.main,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "ingest": ingest.main,
     "due_scan": due_scan.main,
     "planning": planning.main,
+    "webhooks": webhooks.main,
 }
 
 

@@ -104,9 +104,11 @@ def event(name: str, attempt_id: str, *, call_id: str | None = None, **call: Any
 
 
 @contextmanager
-def serving(environ: Mapping[str, str], *, store: Store, redis_url: str, log: Path) -> Iterator[Service]:
-    """The process `python -m speechai.web`, until it answers and until the context ends."""
-    port = free_port()
+def serving(
+    environ: Mapping[str, str], *, store: Store, redis_url: str, log: Path, port: int | None = None
+) -> Iterator[Service]:
+    """The process `python -m speechai.web`, from its first answer to the end of the context; `port` None: any."""
+    port = port or free_port()
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "speechai.web"],
