@@ -9,10 +9,11 @@ import pytest
 from pymongo.database import Database
 
 from config.settings import Settings
+from speechai.operation.context import Context
 from speechai.store.connection import Store, open_store
 from speechai.store.indexes import create_indexes
 from speechai.store.people import Turn
-from tests.store.making import DAY, settle, take
+from tests.store.making import DAY, make_context, settle, take
 
 
 @pytest.fixture
@@ -37,3 +38,9 @@ def either(request: pytest.FixtureRequest, store: Store) -> Store:
     if request.param == "called before":
         request.getfixturevalue("known")
     return store
+
+
+@pytest.fixture
+def context(store: Store) -> Context:
+    """What an operation works with, without a Retell: at `NOW`, unless a module makes one of its own."""
+    return make_context(store)
