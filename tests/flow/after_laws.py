@@ -25,7 +25,7 @@ from .contact_laws import (
 from .doors import why_closed
 from .evidence import Document, Evidence, attempt_of, job_of, rang, talked
 from .rules import Limits
-from .wishes import wishes
+from .wishes import Wish, wishes
 
 PROMISED = "fecha_pago_cliente"
 AFTER_A_PROMISE = frozenset({"payment_link", "review_promise"})
@@ -106,7 +106,11 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
         place = next(n for n, one in enumerate(mine) if one.call["call_id"] == wish.call_id)
         asking, after = replace(mine[place], wish=wish), mine[place + 1 :]
         kept_at = after[0].at if after else None
-        if (asking.job["status"] == "done" and not after) or _is_gone(evidence, asking):
+        if (
+            (asking.job["status"] == "done" and not after)
+            or _is_gone(evidence, asking)
+            or _is_void(evidence, asking.job, wish)
+        ):
             continue  # a promise was made in the same breath, or nobody may call any more
         if kept_at is not None and kept_at < wish.at:
             yield f"job {wish.job_id} was called at {kept_at}, the callback was asked for {wish.at}"
@@ -127,11 +131,27 @@ def callbacks_are_kept(evidence: Evidence, limits: Limits) -> Iterator[str]:
 
 
 def _is_gone(evidence: Evidence, asking: Dialled) -> bool:
-    """Whether the person or every one of the contact's phones is on the do-not-call list now, or the batch is over."""
+    """Whether the person or every one of the contact's phones is on the do-not-call list now, or the batch is over, or
+    the person was silent for too long meanwhile, called from another list."""
+    silent = {document["_id"]: len(document.get("silent_on", ())) for document in evidence.people}
+    if silent.get(asking.job["person_id"], 0) >= asking.rules.silent_days:
+        return True
     unwanted = {document["_id"] for document in (*evidence.people, *evidence.phones) if document.get("do_not_call")}
     job = asking.job
     left = {job["to_number"], *job.get("try_phones", ())} - {*job.get("bad_phones", ())} - unwanted
     return job["person_id"] in unwanted or not left or asking.batch["status"] == "cancelled"
+
+
+def _is_void(evidence: Evidence, job: Document, wish: Wish) -> bool:
+    """An operator's reset begins anew, without the callback; only one call may come above the attempts; and a call of
+    which Retell never told anything counts as the one that was asked for."""
+    was_reset = any(wish.said_at <= reset["at"] for reset in job.get("resets", ()))
+    above = job["status"] == "failed" and job["attempts"] > job["max_attempts"]
+    untold = any(
+        attempt["job_id"] == job["_id"] and attempt["placing_at"] >= wish.at and attempt.get("outcome") == "unknown"
+        for attempt in evidence.attempts
+    )
+    return was_reset or above or untold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

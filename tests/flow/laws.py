@@ -94,7 +94,7 @@ def _nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield from _waits(evidence, job, batch)
         elif status == "suspended" and job.get("suspended_by") == "account":
             yield from _held_by_the_account(evidence, job)
-    waiting = {job["batch_id"] for job in evidence.jobs if job["status"] not in FINAL}
+    waiting = {job["batch_id"] for job in evidence.jobs if _has_stayed_open(job, evidence.now)}
     for batch in evidence.batches:
         if batch["status"] in ("completed", "cancelled") and batch["_id"] in waiting:
             yield f"batch {batch['_id']} is {batch['status']} with a contact that is not"
@@ -104,16 +104,30 @@ def _nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield f"batch {batch['_id']} is {batch['status']} and was dialled"
 
 
+def _has_stayed_open(job: Document, now: datetime) -> bool:
+    """Not one whose call goes on although its list was closed, nor one that the next sweep closes or opens again."""
+    is_final = job["status"] in (*FINAL, "in_progress")
+    return not is_final and (job.get("status_at") or now) < now - timedelta(hours=1)
+
+
 def _waits(evidence: Evidence, job: Document, batch: Document) -> Iterator[str]:
     due = job.get("next_attempt_at")
     if due is None:
         yield f"job {job['_id']} waits without a time"
-    elif not job.get("admitted") and batch["pacing"] == "continuous":
+        return
+    if not job.get("admitted") and batch["pacing"] == "continuous":
         yield f"job {job['_id']} waits for a wave in a batch that has none"
-    elif batch["status"] == "running" and job.get("admitted") and _open_time(job, batch, due, evidence.now):
+    since = max([due, *_resumed_at(batch, evidence.by_id("accounts").get(job["account_id"]))])
+    if batch["status"] == "running" and job.get("admitted") and _open_time(job, batch, since, evidence.now):
         yield f"job {job['_id']} was due at {due} and is forgotten"
-    elif batch["status"] == "running" and due < evidence.now - timedelta(days=6):
+    elif batch["status"] == "running" and since < evidence.now - timedelta(days=6):
         yield f"job {job['_id']} waits for a wave since {due}"
+
+
+def _resumed_at(batch: Document, account: Document | None) -> Iterator[datetime]:
+    """Since when at the earliest its list and its account let a contact be called again."""
+    yield from (change["at"] for change in batch.get("history", ()) if change["status"] == "running")
+    yield from (change["at"] for change in (account or {}).get("history", ()) if change["what"] == "resumed")
 
 
 def _held_by_the_account(evidence: Evidence, job: Document) -> Iterator[str]:
