@@ -130,7 +130,7 @@ def webhook_url_here(address: str, port: int) -> str:
     """WEBHOOK_URL for a Retell on this machine; a service that listens everywhere is reached on the loopback."""
     from speechai.web import RETELL_WEBHOOKS
 
-    host = "127.0.0.1" if address in ("0.0.0.0", "::") else address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{RETELL_WEBHOOKS}"
 
 

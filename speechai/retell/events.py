@@ -28,13 +28,13 @@ class CallEvent:
 
 
 def read_event(body: bytes) -> CallEvent | None:
-    """The event of a webhook's body; None where it is no JSON object with a text `event`. Never raises."""
+    """The event of a webhook's body; None where it is no JSON object with a printable `event`. Never raises."""
     try:
         content = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     event = text_of(object_of(content).get("event"))
-    if event is None:
+    if event is None or not event.isprintable():
         return None
     call = object_of(content.get("call"))
     attempt_id = object_of(call.get("metadata")).get(ATTEMPT_KEY)

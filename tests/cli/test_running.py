@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from speechai.cli.running import webhook_url_here
 from tests.cli.conftest import HEADER, PEOPLE, Command, csv
 
 FAST = {
@@ -92,6 +93,7 @@ def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, t
     with staying_up(alone, "up", "--factor", "120", **settings) as up:
         output = said(alone, "Flower: http://127.0.0.1:")
         assert "nobody's phone rings" in output
+        said(alone, f"Web: http://127.0.0.1:{settings['WEB_PORT']}; calls send their webhooks there")
         done = alone(
             "enqueue", people, "--use-case", "debt_collection", "--pacing", "continuous", "--policy", "always",
             "--wait", "--json", **settings,
@@ -99,6 +101,7 @@ def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, t
         assert done.code == 0, done.err
         assert done.json["result"]["jobs"]["done"] + done.json["result"]["jobs"]["failed"] == 2
         assert done.json["result"]["calls"] >= 2
+        said(alone, "a webhook: the call is looked at now", 10)
         doctor = {check["subject"]: check["grade"] for check in alone("doctor", "--json", **settings).json}
         assert [doctor[f"queue {name}"] for name in ("dial", "poll", "work", "files")] == ["ok"] * 4
         assert (doctor["beat"], doctor["embedded servers"], doctor["Retell"]) == ("ok", "ok", "ok")
@@ -111,6 +114,14 @@ def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, t
         assert up.wait(60) == 0
     assert not (tmp_path / ".data" / "simulator.json").exists()
     assert not _processes_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("box", "box")],
+)
+def test_the_simulator_finds_the_web_service_wherever_it_listens(address: str, host: str) -> None:
+    assert webhook_url_here(address, 8000) == f"http://{host}:8000/webhooks/retell"
 
 
 def _processes_of(folder: Path) -> list[str]:

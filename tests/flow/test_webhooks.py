@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from speechai.core.model import Pacing
+from speechai.core.model import CallFacts, Pacing
+from speechai.operation.nudges import PollCall
 from speechai.retell.call_request import CallRequest
 from speechai.retell.simulator import Fault, FaultKind, OutcomeScript
 from tests.simulator.receiver import Receiver, receiving
@@ -123,6 +124,30 @@ def test_a_worker_that_died_with_its_request_on_the_way_is_made_up_for_at_the_en
     accepted_at, ended_at, _ = told(here)
     assert ended_at - accepted_at <= TALK + SOON
     assert here.done["death"] == 1
+    assert here.violations() == []
+
+
+def test_a_call_may_be_over_and_finished_before_retell_has_answered_the_worker_that_placed_it(
+    world: MakeWorld, receiver: Receiver, tmp_path: Path
+) -> None:
+    """The poll that a webhook brings puts the attempt in doubt, finds the call and finishes it; the answer is late."""
+    here = world(MORNING, settings=SETTINGS, script=OutcomeScript(endings={"": PROMISE}))
+    place = here.context.retell.create_call
+    polled: list[str] = []
+
+    def answer_late(request: CallRequest) -> CallFacts:
+        facts = place(request)
+        here.context.sleep(60)
+        (finish,) = here.perform(PollCall(request.attempt_id, 0))
+        here.send(here.perform(finish))
+        polled.append(request.attempt_id)
+        return facts
+
+    here.context.retell.create_call = answer_late  # type: ignore[method-assign]
+    enqueue(here, tmp_path / "list.csv", [debtor(1)], pacing=Pacing.CONTINUOUS)
+    here.run_for(minutes=10)
+    told(here)
+    assert len(polled) == 1
     assert here.violations() == []
 
 

@@ -145,6 +145,8 @@ def test_the_header_may_be_written_in_any_case(service: Service) -> None:
         b"{}",
         b'{"event":null}',
         b'{"event":""}',
+        b'{"event":"call_ended\\nforged line of a log"}',
+        b'{"event":"half of a pair \\ud800"}',
         b'{"event":"call_\xff"}',
         '{"event":"call_ended"}'.encode("utf-16"),
         b"[" * 100_000,
