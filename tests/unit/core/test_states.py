@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from speechai.catalogue.callers import kept_results
 from speechai.core.accounts import Account, AccountStatus, Plan
-from speechai.core.model import AttemptState, JobStatus
+from speechai.core.model import Attempt, AttemptState, JobStatus
+from tests.unit.core.making import local
 
 
 @pytest.mark.parametrize("state", AttemptState)
@@ -29,3 +31,23 @@ def test_a_suspended_account_is_not_active(status: AccountStatus) -> None:
 
 def test_as_many_results_of_a_caller_number_are_kept_as_the_widest_window_asks_for() -> None:
     assert kept_results() == 20
+
+
+def test_an_attempt_belongs_to_the_local_day_of_its_own_place() -> None:
+    attempt = Attempt(
+        id="a",
+        job_id="j",
+        batch_id="b",
+        account_id="main",
+        person_id="p",
+        use_case="debt_collection",
+        number=1,
+        to_number="+56911111111",
+        from_number="+56222222222",
+        agent_id=None,
+        state=AttemptState.LIVE,
+        placing_at=local("2026-11-26T00:30"),
+        time_zone="America/Santiago",
+    )
+    assert attempt.local_on == date(2026, 11, 26)
+    assert replace(attempt, time_zone="Pacific/Easter").local_on == date(2026, 11, 25)
