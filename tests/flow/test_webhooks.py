@@ -130,7 +130,7 @@ def test_a_worker_that_died_with_its_request_on_the_way_is_made_up_for_at_the_en
 def test_a_call_may_be_over_and_finished_before_retell_has_answered_the_worker_that_placed_it(
     world: MakeWorld, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """The poll that a webhook brings puts the attempt in doubt, finds the call and finishes it; the answer is late."""
+    """The poll that the webhook brings puts the attempt in doubt, finds the call, finishes it; the answer is late."""
     here = world(MORNING, settings=SETTINGS, script=OutcomeScript(endings={"": PROMISE}))
     place = here.context.retell.create_call
     polled: list[str] = []
