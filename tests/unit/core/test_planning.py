@@ -258,6 +258,7 @@ def test_expected_figures_are_the_odds_times_the_attempts() -> None:
     [day] = made.days
     assert day.attempts == sum(len(course.calls) for course in made.courses)
     assert (day.contacts, day.successes) == (day.attempts / 4, day.attempts / 8)
+    assert (made.contacts, made.successes) == (day.contacts, day.successes)
     assert day.cost_micros == day.attempts * COST == made.cost_micros
     assert (made.attempts, made.people) == (day.attempts, 40)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from speechai.catalogue.callers import kept_results
 from speechai.core.accounts import Account, AccountStatus, Plan
-from speechai.core.model import Attempt, AttemptState, JobStatus
+from speechai.core.model import Attempt, AttemptState, CallFacts, JobStatus
 from tests.unit.core.making import local
 
 
@@ -51,3 +51,23 @@ def test_an_attempt_belongs_to_the_local_day_of_its_own_place() -> None:
     )
     assert attempt.local_on == date(2026, 11, 26)
     assert replace(attempt, time_zone="Pacific/Easter").local_on == date(2026, 11, 25)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "ended", "expected"),
+    [
+        ("ended", None, False, True),
+        ("not_connected", None, False, True),
+        ("error", None, False, True),
+        ("registered", None, False, False),
+        ("ongoing", None, True, False),
+        ("ongoing", "user_hangup", False, False),
+        ("a status of tomorrow", "user_hangup", True, True),
+        (None, None, False, False),
+    ],
+)
+def test_a_call_is_over_by_its_status_or_by_a_reason_with_an_end(
+    status: str | None, reason: str | None, ended: bool, expected: bool
+) -> None:
+    ended_at = datetime(2026, 11, 25, 15, tzinfo=UTC) if ended else None
+    assert CallFacts(call_id="c", status=status, reason=reason, ended_at=ended_at).is_over is expected
