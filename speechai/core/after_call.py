@@ -94,7 +94,8 @@ def after_call(
     `job.attempts` is the count before this attempt. The user's rules: done on success; busy or no answer 60 minutes;
     other failures 30 (a policy may say otherwise); no phone left, failed. In a wave batch the time rounds up to the
     next wave, except where only a line was missing. `callback_at` (aware UTC, within the hours) is kept also where the
-    attempts are used up: the person asked for it.
+    attempts are used up: the person asked for it. One that was asked for before (`job.callback_at`) stays open where no
+    call happened; another number is dialled for it at once.
     """
     if (end := certain_end(row, success=success)) is not None:
         return end
@@ -111,7 +112,9 @@ def after_call(
         return NextStep(status=JobStatus.SUSPENDED, reason=words, counts_as_attempt=row.attempt, suspend_account=True)
     retire = row.retry is Retry.BAD_NUMBER
     used = job.attempts + (1 if row.attempt else 0)
-    if used >= job.max_attempts:
+    # Where no call happened, nobody has answered yet who had asked for one: it is no call above the attempts either.
+    still_asked_at = None if row.attempt else job.callback_at
+    if used >= job.max_attempts and still_asked_at is None:
         return NextStep(
             status=JobStatus.FAILED,
             reason=f"{used} of {job.max_attempts} attempts used; the last: {words}",
@@ -123,6 +126,15 @@ def after_call(
             status=JobStatus.FAILED,
             reason=f"no phone left; the last: {words}",
             counts_as_attempt=row.attempt,
+            retire_phone=True,
+        )
+    if retire and still_asked_at is not None:
+        return NextStep(
+            status=JobStatus.PENDING,
+            reason=words,
+            next_attempt_at=max(now, still_asked_at),
+            callback_at=still_asked_at,
+            counts_as_attempt=False,
             retire_phone=True,
         )
     earliest, momentary = now + _delay(row.retry, policy, delays), row.retry is Retry.LATER

@@ -241,7 +241,8 @@ class Rulings:
     ) -> tuple[NextStep, datetime | None]:
         """What becomes of the contact after a call to its number `phone` that ended as `row` at `now`, and when it is
         due again."""
-        if not self._remember or callback_at is not None:
+        # A wish that is still open where no call happened has its own time too.
+        if not self._remember or callback_at is not None or not row.attempt:
             step = self._after(self._batch, listed, row, phone, now, success=success, callback_at=callback_at)
             return step, step.next_attempt_at
         job = listed.job

@@ -244,6 +244,27 @@ def test_a_callback_is_kept_at_its_own_time_also_where_the_attempts_are_used_up(
     assert step.counts_as_attempt
 
 
+@pytest.mark.parametrize("pacing", Pacing)
+@pytest.mark.parametrize("attempts", [0, 3])
+def test_a_callback_stays_open_where_no_call_happened(pacing: Pacing, attempts: int) -> None:
+    """Also above the attempts, of which it is not one: Retell was busy, or refused one of the numbers."""
+    asked_at = NOW - timedelta(minutes=2)
+    job = make_job(attempts=attempts, max_attempts=3, try_phones=(SECOND,), callback_at=asked_at)
+    later = step_after("request_refused_for_now", job=job, pacing=pacing)
+    assert (later.status, later.next_attempt_at) == (JobStatus.PENDING, NOW + DELAYS.later)
+    assert (later.keeps_its_place, later.counts_as_attempt) == (True, False)
+    other = step_after("request_refused_for_the_number", job=job, pacing=pacing)
+    assert (other.status, other.next_attempt_at, other.callback_at) == (JobStatus.PENDING, NOW, asked_at)
+    assert (other.retire_phone, other.counts_as_attempt) == (True, False)
+    last = step_after("request_refused_for_the_number", job=replace(job, bad_phones=(SECOND,)), pacing=pacing)
+    assert (last.status, last.reason[:13]) == (JobStatus.FAILED, "no phone left")
+
+
+def test_a_callback_that_was_tried_is_over() -> None:
+    job = make_job(attempts=3, max_attempts=3, try_phones=(SECOND,), callback_at=NOW)
+    assert {step_after(reason, job=job).status for reason in ("dial_busy", "invalid_destination")} == {JobStatus.FAILED}
+
+
 def test_a_success_or_a_wish_not_to_be_called_beats_a_callback() -> None:
     kept = step_after("user_hangup", success=True, callback_at=CALLBACK)
     assert (kept.status, kept.callback_at) == (JobStatus.DONE, None)
