@@ -45,8 +45,8 @@ _WORDS: Mapping[str, str] = {
 _SAID = frozenset({"number", "status", "day", "wave", "did", "of", "name", "try", "outcome"})
 """Facts that the words say already."""
 _PHONES = frozenset({"to_number"})
-_TEXTS = frozenset({"reason", "why", "note", "answer", "refusal", "doubt", "by"})
-"""Words of others, in which a phone or an id may stand."""
+_TEXTS = frozenset({"why", "answer", "by"})
+"""Words of people and receivers, in which a phone or an id may stand; those of Retell are stored masked."""
 _HIDDEN = frozenset({"values", "promise", "callback", "offer"})
 """What the person said or was offered: with --full."""
 

@@ -99,9 +99,9 @@ def _write(context: Context, path: Path, manifest: Manifest) -> None:
     store, now = context.store, context.clock()
     because = f"restored from a backup of {manifest.begun_at:%Y-%m-%d %H:%M} UTC: resume it when its calls are known"
     backup.begin_restore(store, manifest.digest, taken_at=manifest.begun_at, now=now)
+    create_indexes(store)  # before the documents: the embedded server takes minutes to index what is there
     for part, documents in read_archive(path):
         backup.write_part(store, part.name, documents, paused_because=because, now=now)
-    create_indexes(store)
 
 
 def _adopt(context: Context, manifest: Manifest, only_known_lists: bool) -> tuple[Adopted | None, str | None]:

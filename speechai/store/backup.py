@@ -214,7 +214,7 @@ def _paused(batch: Document, because: str, now: datetime) -> Document:
 
 def _insert(collection: Documents, documents: list[Any]) -> None:
     try:
-        collection.insert_many(documents)
+        collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
         codes = {fault["code"] for fault in error.details["writeErrors"]}
         # Its own text holds whole documents, names and phones included.
