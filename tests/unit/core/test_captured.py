@@ -118,6 +118,7 @@ def test_a_certain_value_is_read(kind: Kind, value: Any, read: Any) -> None:
         (Kind.DATE, ["2026-12-31", "2027-01-31"], "is not a certain date"),
         (Kind.DATE, "31-02-2027", "there is no such day as '31-02-2027'"),
         (Kind.DATE, "12/31/2026", "there is no such day"),
+        (Kind.DATETIME, "hoy a las 26", "is not a certain date"),
         (Kind.DATE, "2090-01-01", "out of any reasonable range"),
         (Kind.DATE, "1970-01-01", "out of any reasonable range"),
         (Kind.DATE, "0001-01-01T01:00:00+14:00", "out of any reasonable range"),
@@ -139,6 +140,7 @@ def test_a_certain_value_is_read(kind: Kind, value: Any, read: Any) -> None:
         (Kind.AMOUNT, "lo que pueda", "is not a certain amount"),
         (Kind.AMOUNT, "1,234", "can be read as two different amounts"),
         (Kind.AMOUNT, -5, "the amount '-5' is negative"),
+        (Kind.AMOUNT, "−5.000", "the amount '−5.000' is negative"),
         (Kind.AMOUNT, 10**14, "too large to be real"),
         (Kind.INTEGER, "4.5", "'4.5' is not a number"),
         (Kind.INTEGER, "4 o 5", "is not a number"),
@@ -168,6 +170,30 @@ def test_what_is_not_certain_is_a_fault_in_words_with_what_was_written(kind: Kin
 def test_an_empty_answer_is_no_value_and_no_fault(kind: Kind, value: Any) -> None:
     captured = read_one(kind, value)
     assert (dict(captured.values), captured.faults) == ({}, {})
+
+
+def test_a_number_of_thousands_of_digits_is_no_time_of_day() -> None:
+    captured = read_one(Kind.TIME, 10**5000)
+    assert "is not a certain time of day" in captured.faults["f"]
+
+
+def test_a_text_that_no_encoding_knows_is_kept_without_what_cannot_be_stored() -> None:
+    assert read_one(Kind.TEXT, "a\ud800b").values["f"] == "a?b"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "en", "es"),
+    [
+        ({"least": 3}, "3 or more", "3 o más"),
+        ({"most": 1}, "1 or less", "1 o menos"),
+        ({"least": 3, "most": 5}, "from 3 to 5", "de 3 a 5"),
+        ({"least": 0, "most": 1}, "from 0 to 1", "de 0 a 1"),
+    ],
+)
+def test_bounds_are_said_in_both_languages(bounds: dict[str, int], en: str, es: str) -> None:
+    captured = read_one(Kind.INTEGER, 2, **bounds)
+    assert en in captured.faults["f"]
+    assert es in captured.faults_in("es")["f"]
 
 
 def test_an_amount_of_zero_stands_for_none() -> None:

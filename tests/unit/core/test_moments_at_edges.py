@@ -16,6 +16,7 @@ from speechai.core.moments import read_moment
         ("2027-01-31", "en dos meses", "2027-03-31"),
         ("2026-10-31", "en un mes", "2026-11-30"),
         ("2026-12-15", "en un mes", "2027-01-15"),
+        ("2026-11-24", "el 24 de noviembre", "2026-11-24"),
         ("2026-11-24", "end of the year", "2026-12-31"),
         ("2026-12-31", "fin de año", "2026-12-31"),
         ("2026-11-30", "fin de noviembre", "2026-11-30"),
