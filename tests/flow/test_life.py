@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -178,8 +178,9 @@ class Life(RuleBasedStateMachine):
     def the_next_opening_or_closing_comes(self, seconds: int) -> None:
         here = self.world.now.astimezone(ZONE)
         days = [here.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=n) for n in range(2)]
-        marks = [day.replace(hour=hour) + timedelta(seconds=seconds) for day in days for hour in (8, 9, 12, 15, 20)]
-        self.world.run_until(next(mark for mark in marks if mark > here))
+        marks = [day.replace(hour=hour).astimezone(UTC) for day in days for hour in (8, 9, 12, 15, 20)]
+        instants = (mark + timedelta(seconds=seconds) for mark in marks)
+        self.world.run_until(next(instant for instant in instants if instant > self.world.now))
 
     # The operator
 

@@ -231,6 +231,8 @@ class World:
 
     def _move_to(self, at: datetime) -> None:
         if at > self.now:
+            # Between two instants of one zone Python subtracts wall clocks, an hour wrong over a change of the clock.
+            at = at.astimezone(UTC)
             self.simulator.advance((at - self.now) // _MILLISECOND)
             self.now = at
             self.after_moving()
