@@ -37,7 +37,8 @@ def test_an_account_is_made_paid_into_looked_at_and_added_up(served: Command) ->
         ("adjust", -3_500_000, "operator"),
     ]
     assert (ledger.code, ledger.json["is_right"]) == (0, True)
-    [line] = served("account", "list", "--json").json
+    line, main = served("account", "list", "--json").json
+    assert main["account_id"] == "main"
     assert (line["account_id"], line["free"]) == ("acme", 22_000_000)
     assert "Acme SpA" in served("account", "list").out
 

@@ -53,6 +53,7 @@ def an_attempt(attempt: str, job: str, person: str, at: datetime = MONDAY, **fie
         "call_id": f"call of {attempt}",
         "state": "finished",
         "counted": True,
+        "placing_at": at,
         "finished_at": at + timedelta(minutes=1),
         "retell": {"call_analysis": {"custom_analysis_data": {}}},
         **fields,
