@@ -49,6 +49,6 @@ def shown(value: Any) -> str:
         text = "[...]" if isinstance(value, list) else "{...}"
     else:
         text = str(value)
+    # What no encoding knows (half of a surrogate pair) is not printable either.
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
