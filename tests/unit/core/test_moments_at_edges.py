@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
-from speechai.core.moments import read_moment
+from speechai.core.moments import Moment, read_moment
+from speechai.core.written import shown
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,48 @@ def test_an_hour_lies_within_its_day_and_a_part_of_the_day_said_of_the_end_is_th
 ) -> None:
     moment = read_moment(said, today=date(2026, 11, 24))
     assert (moment.minute if moment is not None else None) == minute
+
+
+TOMORROW = date(2026, 11, 25)
+
+
+@pytest.mark.parametrize(
+    ("said", "moment"),
+    [
+        ("a las 7", Moment(minute=19 * 60, is_exact=True)),
+        ("a las 8", Moment(minute=8 * 60, is_exact=True, is_twofold=True)),
+        ("a las 11", Moment(minute=11 * 60, is_exact=True, is_twofold=True)),
+        ("a las 12", Moment(minute=12 * 60, is_exact=True)),
+        ("a las 8 de la mañana", Moment(minute=8 * 60, is_exact=True)),
+        ("en la mañana", Moment(minute=10 * 60)),
+        ("mañana en la mañana", Moment(day=TOMORROW, minute=10 * 60)),
+        ("tomorrow", Moment(day=TOMORROW)),
+        ("5 o'clock tomorrow", Moment(day=TOMORROW, minute=17 * 60, is_exact=True)),
+        ("el primero de diciembre", Moment(day=date(2026, 12, 1))),
+        ("1st of December", Moment(day=date(2026, 12, 1))),
+        ("la próxima semana", Moment(day=date(2026, 11, 30), is_range=True)),
+    ],
+)
+def test_a_moment_is_exactly_what_was_said(said: str, moment: Moment) -> None:
+    assert read_moment(said, today=date(2026, 11, 24)) == moment
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**30 - 1, "9" * 30),
+        (10**30, "a whole number of more than 30 digits"),
+        (-(10**5000), "a whole number of more than 30 digits"),
+        (True, "True"),
+        (3.5, "3.5"),
+        ([1, 2], "[...]"),
+        ({"a": 1}, "{...}"),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, "x" * 79 + "…"),
+        ("a\nb\tc ", "a b c"),
+        ("a\ud800b", "a b"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_is_shown_in_one_line(value: Any, text: str) -> None:
+    assert shown(value) == text

@@ -9,7 +9,7 @@ import pytest
 
 from speechai.catalogue.callers import kept_results
 from speechai.core.accounts import Account, AccountStatus, Plan
-from speechai.core.model import Attempt, AttemptState, CallFacts, JobStatus
+from speechai.core.model import Attempt, AttemptState, CallFacts, JobStatus, person_id_of
 from tests.unit.core.making import local
 
 
@@ -71,3 +71,8 @@ def test_a_call_is_over_by_its_status_or_by_a_reason_with_an_end(
 ) -> None:
     ended_at = datetime(2026, 11, 25, 15, tzinfo=UTC) if ended else None
     assert CallFacts(call_id="c", status=status, reason=reason, ended_at=ended_at).is_over is expected
+
+
+def test_a_person_is_known_by_the_national_id_else_by_the_number() -> None:
+    assert person_id_of("CL", "12345678-5", "+56911111111") == "CL:12345678-5"
+    assert person_id_of("CL", None, "+56911111111") == person_id_of("CL", "", "+56911111111") == "tel:+56911111111"
