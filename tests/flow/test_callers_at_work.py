@@ -53,7 +53,7 @@ def broken_callers(world: World, allowed: dict[str, Sequence[str]] | None = None
 def test_a_person_is_called_from_one_number_over_days_and_lists_and_the_pool_is_shared(
     world: MakeWorld, tmp_path: Path
 ) -> None:
-    people = [debtor(n, phones=1 + n % 2) for n in range(14)]
+    people = [debtor(n, phones=1 + n % 2) for n in range(9)]
     here = world(
         MONDAY,
         settings={"retell_from_number": ",".join(POOL), "retell_calls_per_second": 4, "max_tries": 2},
@@ -77,22 +77,27 @@ def test_a_person_is_called_from_one_number_over_days_and_lists_and_the_pool_is_
 def test_a_number_whose_calls_fail_rests_and_its_people_are_called_from_another_meanwhile(
     world: MakeWorld, tmp_path: Path
 ) -> None:
-    """Ten of its calls that are not put through, and it rests for an hour; then its people are called from it again."""
+    """A trunk that refuses us says so at once: the number rests for an hour, then its people have it again."""
     two = POOL[:2]
+    people = [debtor(n) for n in range(6)]
+    numbers: dict[str, Any] = {people[0].phones[0]: ["sip_routing_error", PROMISE]}
     here = world(
         MONDAY,
-        settings={"retell_from_number": ",".join(two), "retell_concurrency": 1, "max_tries": 6},
-        script=OutcomeScript(endings={"": ["dial_failed", "dial_failed", PROMISE]}),
+        settings={"retell_from_number": ",".join(two), "retell_concurrency": 1},
+        script=OutcomeScript(numbers=numbers, endings={"": [TALK, TALK, TALK]}),
         phone_numbers=pool(*two),
     )
-    people = [debtor(n) for n in range(16)]
-    batch_id = enqueue(here, tmp_path / "list.csv", people, **CONTINUOUS)
-    here.run_until(MONDAY.replace(hour=13))
-    assert statuses(here, batch_id) == {"done": 16}
-    rested = {one["_id"]: one for one in here.database.caller_numbers.find({"rested_at": {"$exists": True}})}
-    assert rested.keys() <= set(two)
-    assert rested
-    assert {subject for kind, subject in alerts(here) if kind == "caller_rested"} == rested.keys()
+    enqueue(here, tmp_path / "first.csv", people[:1], **CONTINUOUS)
+    here.run_for(minutes=3)
+    enqueue(here, tmp_path / "second.csv", people[1:], **CONTINUOUS)
+    here.run_until(MONDAY.replace(hour=11))
+    (rested,) = here.database.caller_numbers.find({"rested_at": {"$exists": True}})
+    assert {subject for kind, subject in alerts(here) if kind == "caller_rested"} == {rested["_id"]}
+    from_number = called_from(here)
+    assert from_number[people[0].phones[0]] == [rested["_id"], *set(two) - {rested["_id"]}]
+    moved = [found for found in from_number.values() if len(set(found)) == 2]
+    assert len(moved) >= 2
+    assert any(found[-1] == rested["_id"] for found in moved)
     assert broken_callers(here, main=two) == []
     assert here.violations() == []
 

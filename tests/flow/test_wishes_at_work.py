@@ -13,7 +13,7 @@ import pytest
 from speechai.errors import UsageError
 from speechai.operation import campaigns
 from speechai.retell.simulator import OutcomeScript
-from tests.flow.test_rules_at_work import FAREWELL, MONDAY, WAVES, asks, times
+from tests.flow.test_rules_at_work import FAREWELL, MONDAY, WAVES, asks, at_the_clock, times
 
 from .conftest import MakeWorld
 from .lists import debtor
@@ -125,7 +125,7 @@ DAYS_OF_LAWS = [
     pytest.param(
         {"policy": "cl-ley-21320"},
         TALK,
-        ["11-23 09:00", "11-30 09:00", "12-07 09:00", "12-14 09:00"],
+        ["11-23 09:00", "11-30 09:00", "12-07 09:00"],
         id="Chile, waves",
     ),
     pytest.param(
@@ -141,25 +141,25 @@ DAYS_OF_LAWS = [
             "because": "counsel's letter of November",
         },
         TALK,
-        ["11-23 09:00", "11-26 09:00", "11-30 09:00", "12-03 09:00", "12-07 09:00", "12-10 09:00", "12-14 09:00"],
+        ["11-23 09:00", "11-26 09:00", "11-30 09:00", "12-03 09:00"],
         id="Chile, two a week by an override, three days apart",
     ),
     pytest.param(
         {"policy": "cl-ley-21320", "overrides": {"quiet_days": 10}},
         TALK,
-        ["11-23 09:00", "12-03 09:00", "12-14 09:00"],
+        ["11-23 09:00", "12-03 09:00"],
         id="Chile, stricter: ten quiet days",
     ),
     pytest.param(
         {"policy": "co-ley-2300"},
         TALK,
-        [f"{day} 09:00" for day in ("11-23", "11-24", "11-25", "11-26", "11-27", "11-28", "11-30", "12-01", "12-02")],
+        [f"{day} 09:00" for day in ("11-26", "11-27", "11-28", "11-30", "12-01")],
         id="Colombia, waves: once a day, and not on Sundays",
     ),
     pytest.param(
         {"policy": "co-ley-2300", "overrides": {"attempts_a_day": 2}, "because": "only what is heard counts"},
         [MISSED, TALK] * 3,
-        ["11-23 09:00", "11-23 12:00", "11-24 09:00", "11-24 12:00", "11-25 09:00", "11-25 12:00", "11-26 09:00"],
+        ["11-23 09:00", "11-23 12:00", "11-24 09:00", "11-24 12:00", "11-25 09:00"],
         id="Colombia, a second try after silence, none after a talk",
     ),
 ]
@@ -170,12 +170,10 @@ def test_weekly_caps_and_quiet_days_of_a_law_hold_over_weeks(
     world: MakeWorld, tmp_path: Path, order: dict[str, Any], ends: Any, expected: list[str]
 ) -> None:
     one = debtor(1)
-    here = world(MONDAY, settings={"max_tries": 50}, script=OutcomeScript(endings={"": ends}))
+    here = world(at_the_clock(expected[0]), settings={"max_tries": 50}, script=OutcomeScript(endings={"": ends}))
     enqueue(here, tmp_path / "list.csv", [one], **order)
-    here.run_until(local(2026, 12, 14, 9, 30))
-    assert times(here, one)[: len(expected)] == expected
-    if order["policy"].startswith("cl"):
-        assert len(times(here, one)) == len(expected)
+    here.run_until(at_the_clock(expected[-1]) + timedelta(minutes=30))
+    assert times(here, one) == expected
     assert here.violations() == []
 
 
