@@ -242,9 +242,9 @@ def test_a_call_that_goes_on_says_how_far_it_is(
 
 
 def test_the_last_refusal_stands_beside_what_holds_now(store: Store) -> None:
-    facts = {"limit": "20", "what": "lines"}
+    facts = {"lines": 20}
     given(store, denied={"code": "no_capacity", "facts": facts, "next_at": WEDNESDAY, "at": WEDNESDAY})
-    assert said(asked(store))["kept"] == "Wednesday 2026-11-25 12:00: no more lines at this moment: the limit is 20"
+    assert said(asked(store))["kept"] == "Wednesday 2026-11-25 12:00: 20 calls are live: the limit"
 
 
 def test_a_policy_that_left_the_catalogue_is_told(store: Store) -> None:

@@ -13,6 +13,7 @@ from config.settings import Settings
 from speechai.catalogue.outcomes import load_outcomes
 from speechai.catalogue.use_cases import FollowUp, When, get_use_case
 from speechai.core.callbacks import CallbackWish
+from speechai.core.captured import Captured
 from speechai.core.model import AttemptState, Batch, BatchStatus, Debt, Pacing
 from speechai.operation.context import Context
 from speechai.operation.following_up import body_of, note
@@ -64,6 +65,7 @@ def make_ended(reason: str = "user_hangup", **changes: Any) -> Ended:
         row=load_outcomes()[reason],
         success=False,
         wish=None,
+        captured=Captured(values={}, unread={}),
     )
     return replace(ended, **changes)
 
