@@ -50,8 +50,6 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     attempts.write_result(store, attempt.id, result)
     _count(context, attempt, ended.facts, ended.row, talked=ended.talked, do_not_call=step.do_not_call, now=now)
     callers.note_outcome(context, attempt, ended.row, now)
-    if step.callback_at is not None:
-        callbacks.expect(store, job.id, step.callback_at)
     nudges = following_up.note(context, ended, result, now)
     apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
     late = first_look(attempt, ended.facts, now)
@@ -172,6 +170,8 @@ def apply_step(
             reason=f"the batch was cancelled; the last call: {step.reason}",
             counts_as_attempt=step.counts_as_attempt,
         )
+    if step.callback_at is not None and step.next_attempt_at is not None:
+        callbacks.expect(context.store, job.id, step.next_attempt_at)  # before the job: an entry too many is harmless
     jobs.take_step(
         context.store,
         job.id,
