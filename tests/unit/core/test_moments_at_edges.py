@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -73,9 +73,19 @@ TOMORROW = date(2026, 11, 25)
         ("el primero de diciembre", Moment(day=date(2026, 12, 1))),
         ("1st of December", Moment(day=date(2026, 12, 1))),
         ("la próxima semana", Moment(day=date(2026, 11, 30), is_range=True)),
+        ("la próxima semana a las 5", Moment(day=date(2026, 11, 30), is_range=True, minute=17 * 60, is_exact=True)),
+        ("la próxima semana al mediodía", Moment(day=date(2026, 11, 30), is_range=True, minute=720, is_exact=True)),
+        ("el lunes a las 9 en la noche", Moment(day=date(2026, 11, 30), minute=21 * 60, is_exact=True)),
+        ("en dos horas", Moment(after=timedelta(hours=2))),
+        ("en dos horas al mediodía", None),
+        ("en dos horas a las 5", None),
+        ("en dos horas en la tarde", None),
+        ("en dos horas mañana", None),
+        ("12 horas", None),
+        ("13 horas", Moment(minute=13 * 60, is_exact=True)),
     ],
 )
-def test_a_moment_is_exactly_what_was_said(said: str, moment: Moment) -> None:
+def test_a_moment_is_exactly_what_was_said(said: str, moment: Moment | None) -> None:
     assert read_moment(said, today=date(2026, 11, 24)) == moment
 
 
