@@ -82,7 +82,9 @@ def test_callbacks_whose_time_has_come_are_dialled_before_everybody_else(
         script=OutcomeScript(numbers=numbers, endings={"": slow}),
     )
     enqueue(here, tmp_path / "asking.csv", asking, pacing=pacing)
-    enqueue(here, tmp_path / "others.csv", others, pacing=pacing)
+    behind = enqueue(here, tmp_path / "others.csv", others, pacing=pacing)
+    here.at(MONDAY + timedelta(seconds=4), lambda: campaigns.pause(here.context, behind))
+    here.at(MONDAY + timedelta(minutes=4), lambda: campaigns.resume(here.context, behind))
     here.run_until(MONDAY + timedelta(minutes=19))
     after = order_of_calls(here, MONDAY + timedelta(minutes=13))
     assert set(after[:3]) == wanted
