@@ -6,6 +6,7 @@ only for a fault of the program itself.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -65,7 +66,15 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command line (None: the process's own) and ends the process with its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    sys.exit(exit_code_of(arguments))
+    code = exit_code_of(arguments)
+    logging.shutdown()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    sys.stderr.flush()
+    # Not by way of the interpreter's end: there the database driver waits most of a second for threads that sleep.
+    os._exit(code)
 
 
 def exit_code_of(arguments: Sequence[str] | None = None) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,11 +21,20 @@ from speechai.operation import loading
 from speechai.operation.context import Context, open_context
 from speechai.retell.simulator import DEFAULT_API_KEY, SimulatorConfig, running_simulator
 from speechai.store.indexes import create_indexes
+from tests.cli.forked import Forks
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 CLOSED = "127.0.0.1:9"
 """A port on which nobody listens."""
+FORKS = Forks()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[None]:
+    """Ends the server of commands with the tests."""
+    yield
+    FORKS.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +65,11 @@ class Command:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: object, **settings: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "speechai", *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environ(settings),
-            capture_output=True,
-            text=True,
-            timeout=100,
-            stdin=subprocess.DEVNULL,
-        )
-        return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+        with tempfile.TemporaryDirectory() as output:
+            code, out, err = FORKS.run(
+                [*map(str, arguments)], folder=self.folder, environ=self.environ(settings), output=Path(output)
+            )
+        return Result(code=code, out=out, err=err)
 
     def environ(self, settings: Mapping[str, str]) -> dict[str, str]:
         ours = {name.upper() for name in Settings.model_fields}
