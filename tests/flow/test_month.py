@@ -133,7 +133,7 @@ def called_since(evidence: Evidence, unwanted: set[str], since: datetime) -> lis
     return [f"{rut} {number} {at}" for rut, number, at in calls if at > since and unwanted & {rut, number}]
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600 + 6 * PEOPLE)
 def test_a_month_of_a_portfolio_breaks_no_law(world: MakeWorld, tmp_path: Path) -> None:
     portfolio = month.people_of(PEOPLE)
     numbers = tuple(
