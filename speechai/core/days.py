@@ -28,6 +28,11 @@ _MONTHS = {
     )
     for name in names.split()
 }
+_WEEKDAYS = {
+    name: number
+    for number, names in enumerate(("lu mo", "ma tu", "mi we", "ju th", "vi fr", "sa", "do su"))
+    for name in names.split()
+}
 
 
 class DayFault(StrEnum):
@@ -55,6 +60,11 @@ def read_written_day(text: str, *, today: date) -> date | DayFault:
 def month_of(name: str) -> int | None:
     """1 to 12 for the folded name of a month in Spanish or English, or its first letters."""
     return _MONTHS.get(name[:3])
+
+
+def weekday_of(name: str) -> int:
+    """0 (Monday) to 6 for the folded name of a weekday in Spanish or English, or its first letters."""
+    return _WEEKDAYS[name[:2]]
 
 
 def full_year(year: str, today: date) -> str:

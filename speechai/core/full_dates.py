@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from speechai.core.days import month_of
+from speechai.core.days import month_of, weekday_of
 from speechai.core.numerals import fold
 
 
@@ -22,9 +22,9 @@ def _names(text: str) -> frozenset[str]:
 _LONGEST = 60
 _WORDS = re.compile(r"[a-z]+")
 _YEAR = re.compile(r"(?<!\d)20\d{2}(?!\d)")
-_KNOWN = _names(
-    """de del a las la el en at on the of st nd rd th am pm m p hrs hs h utc gmt z t
-    ano lunes martes miercoles jueves viernes sabado domingo lun mar mie jue vie sab dom
+_KNOWN = _names("de del a las la el en at on the of st nd rd th am pm m p hrs hs h utc gmt z t ano")
+_WEEKDAY_NAMES = _names(
+    """lunes martes miercoles jueves viernes sabado domingo lun mie jue vie sab dom
     monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat sun"""
 )
 _MONTH_NAMES = _names(
@@ -40,7 +40,7 @@ def read_full_date(text: str, *, local: datetime) -> datetime | None:
     if len(folded) > _LONGEST or not folded.isascii() or not _YEAR.search(folded):
         return None
     words = set(_WORDS.findall(folded))
-    if not words & _MONTH_NAMES or words - _KNOWN - _MONTH_NAMES:
+    if not words & _MONTH_NAMES or words - _KNOWN - _WEEKDAY_NAMES - _MONTH_NAMES:
         return None
     from dateparser.date import DateDataParser
 
@@ -68,5 +68,11 @@ def _says_all(found: datetime, folded: str) -> bool:
     clock = re.sub(r"[+-]\d{2}:?\d{2}$", "", folded.strip())
     if any(int(figure) not in parts for figure in re.findall(r"\d+", clock)):
         return False
-    months = {month_of(word) for word in _WORDS.findall(folded) if word in _MONTH_NAMES and word != "mar"}
-    return months <= {found.month}
+    words = _WORDS.findall(folded)
+    months, weekdays = [[word for word in words if word in names] for names in (_MONTH_NAMES, _WEEKDAY_NAMES)]
+    if len(months) > 1 and "mar" in months:  # "mar 3 nov": martes, not marzo
+        months.remove("mar")
+        weekdays.append("martes")
+    return {month_of(month) for month in months} == {found.month} and {weekday_of(day) for day in weekdays} <= {
+        found.weekday()
+    }

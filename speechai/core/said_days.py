@@ -11,7 +11,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from speechai.core.days import DayFault, day_of, full_year, month_of
+from speechai.core.days import DayFault, day_of, full_year, month_of, weekday_of
 from speechai.core.said_hours import Part
 from speechai.core.words import Words
 
@@ -43,14 +43,6 @@ _NAME = (
     r"(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)"
 )
-_WEEKDAYS = {
-    name: number
-    for number, names in enumerate(
-        ("lu mo", "martes tu", "mi we", "ju th", "vi fr", "sa", "do su"),
-    )
-    for name in names.split()
-}
-
 _ISO = re.compile(r"(?<![\w/-])(?P<year>20\d{2})[-/](?P<month>\d{1,2})[-/](?P<dom>\d{1,2})(?![\w/-])")
 _FIGURES = re.compile(rf"(?<![\w:/.-]){_DOM}([-/.])(?P<month>\d{{1,2}})(?:\2(?P<year>20\d{{2}}|\d{{2}}))?(?![\w:/-])")
 _DAY_AND_MONTH = re.compile(
@@ -111,8 +103,7 @@ def take_day(words: Words, *, today: date) -> SaidDay | DayFault | None:
 
 
 def _weekday(found: re.Match[str], dated: date | None, words: Words, today: date) -> SaidDay | DayFault:
-    name = found["name"]
-    weekday = _WEEKDAYS[name if name == "martes" else name[:2]]
+    weekday = weekday_of(found["name"])
     if dated is not None:
         return SaidDay(day=dated) if dated.weekday() == weekday else DayFault.IMPOSSIBLE
     if found["week"] or words.take(_WEEK):
