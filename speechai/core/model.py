@@ -7,6 +7,7 @@ is an integer number of USD micros (a millionth of a dollar) for call costs and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -229,10 +230,19 @@ class Job:
 
 
 def person_id_of(country: str | None, national_id: str | None, number: str) -> str:
-    """Who somebody is over all lists: `CL:12345678-5` by national id, else `tel:+56912345678` by the first number."""
-    return f"{country}:{national_id}" if national_id else f"{BY_PHONE}{number}"
+    """Who somebody is over all lists: `CL:12345678-5` by national id, else `tel:+56912345678` by the first number.
+
+    An Argentinian's CUIT or CUIL holds the DNI, so that both are one person: 20-05123456-9 is `AR:5123456`. A company's
+    CUIT (30-, 33-, 34-) stays whole.
+    """
+    if not national_id:
+        return f"{BY_PHONE}{number}"
+    cuit = _CUIT_OF_A_PERSON.fullmatch(national_id)
+    return f"{country}:{cuit[1].lstrip('0') if cuit else national_id}"
 
 
+_CUIT_OF_A_PERSON = re.compile(r"2[034567]-(\d{8})-\d")
+"""ANSES gives these prefixes to human beings; no other country's canonical form has two dashes."""
 BY_PHONE = "tel:"
 """Before the number, in the id of a person who is known by a phone alone."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from hashlib import blake2b
 
+from speechai.core.model import person_id_of
 from speechai.operation.ingest.contacts import ContactRow
 from speechai.operation.ingest.model import Cell, Fault, RejectedRow, storable
 
@@ -43,7 +44,7 @@ class Staging:
 
         `cells` are kept where the row may still be rejected, when a later one gives the same title another balance.
         """
-        person = f"id {row.national_id}" if row.national_id else f"phone {row.phones[0]}"
+        person = person_id_of(None, row.national_id, row.phones[0])
         kept = None if cells is None else json.dumps([storable(c) for c in cells])
         self._rows.append((row.row, person, _dump(row), kept))
         self._phones.extend((phone, person) for phone in row.phones)

@@ -76,3 +76,18 @@ def test_a_call_is_over_by_its_status_or_by_a_reason_with_an_end(
 def test_a_person_is_known_by_the_national_id_else_by_the_number() -> None:
     assert person_id_of("CL", "12345678-5", "+56911111111") == "CL:12345678-5"
     assert person_id_of("CL", None, "+56911111111") == person_id_of("CL", "", "+56911111111") == "tel:+56911111111"
+
+
+@pytest.mark.parametrize(
+    ("national_id", "person"),
+    [
+        ("12345678", "AR:12345678"),
+        ("20-12345678-6", "AR:12345678"),
+        ("27-05123456-4", "AR:5123456"),
+        ("5123456", "AR:5123456"),
+        ("30-12345678-1", "AR:30-12345678-1"),
+        ("28-12345678-1", "AR:28-12345678-1"),
+    ],
+)
+def test_an_argentinian_is_one_person_by_dni_and_by_cuit(national_id: str, person: str) -> None:
+    assert person_id_of("AR", national_id, "+5491130000000") == person

@@ -209,6 +209,20 @@ def test_argentinian_lists_take_dni_pesos_with_cents_and_areas(make_xlsx: MakeXl
     assert (contact.amount_minor, contact.currency) == (1250050, "ARS")
 
 
+def test_dni_and_cuit_of_one_argentinian_are_one_contact(make_xlsx: MakeXlsx) -> None:
+    rows = [
+        ("DNI", "NOMBRE", "TELEFONO", "MONTO"),
+        ("12345678", "Ana Soto", "+5491130000001", "10,00"),
+        ("20-12345678-6", "Ana Soto", "+5491130000002", "5,00"),
+        ("30-71234567-1", "Soto S.A.", "+5491130000001", "1,00"),
+    ]
+    result = run(make_xlsx(rows), country="AR", currency="ARS", time_zone="America/Argentina/Cordoba")
+    assert [(one.national_id, one.phones, one.amount_minor) for one in result.contacts] == [
+        ("12345678", ("+5491130000001", "+5491130000002"), 1500),
+        ("30-71234567-1", ("+5491130000001",), 100),
+    ]
+
+
 def test_progress_tells_both_phases_and_ends_at_the_total(make_xlsx: MakeXlsx) -> None:
     seen: list[Progress] = []
     rows = [(GOOD[0], GOOD[1], GOOD[2], n + 1, GOOD[4]) for n in range(1200)]
