@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.negotiation import get_table
 from speechai.catalogue.outcomes import load_outcomes
 from speechai.core.after_call import after_call
@@ -25,6 +26,7 @@ from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
 from speechai.core.waves import is_left_over
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
+from speechai.operation import provider
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
@@ -114,7 +116,8 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
     attempts.record(store, attempt)
     if not jobs.pass_the_point_of_no_return(store, job.id, attempt.id, taken.phone):
         log.warning("the job was taken back before its call was sent", action="place_call", job_id=job.id)
-        attempts.close(store, attempt.id, AttemptState.ABANDONED, {})
+        if attempts.close(store, attempt.id, AttemptState.ABANDONED, {}):
+            metrics.count_call(metrics.CallStep.ABANDONED)
         give_back(context, job, attempt.id, taken.phone)
         return []
     try:
@@ -122,11 +125,15 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
             _request(context, job, attempt, offer, is_negotiated=wanted.batch.negotiation is not None)
         )
     except RetellUnknown as error:
-        return _doubt(context, attempt, str(error))
+        nudges = _doubt(context, attempt, str(error))
+        provider.note_failed_request(context, attempt.id, error, taken.provider)
+        return nudges
     except (RetellRefused, RetellLater) as error:
+        provider.note_failed_request(context, attempt.id, error, taken.provider)
         _refused(context, wanted, attempt, error)
         return []
     note_accepted(context, attempt, facts)
+    provider.note_accepted_request(context, attempt.id, taken.provider)
     return [PollCall(attempt.id, attempt.poll_number, settings.call_polling_interval)]
 
 
@@ -142,7 +149,8 @@ def note_accepted(context: Context, attempt: Attempt, facts: CallFacts) -> None:
     """Saves the id of a call that Retell has, placed just now or found again later."""
     now = context.clock()
     next_poll_at = now + timedelta(seconds=context.settings.call_polling_interval)
-    attempts.accept(context.store, attempt.id, facts.call_id, at=now, next_poll_at=next_poll_at)
+    if attempts.accept(context.store, attempt.id, facts.call_id, at=now, next_poll_at=next_poll_at):
+        metrics.count_call(metrics.CallStep.PLACED)
     jobs.note_call(context.store, attempt.job_id, attempt.id, facts.call_id, now)
     log.info("the call was placed", action="place_call", attempt_id=attempt.id, call_id=facts.call_id)
 
@@ -150,7 +158,8 @@ def note_accepted(context: Context, attempt: Attempt, facts: CallFacts) -> None:
 def _doubt(context: Context, attempt: Attempt, why: str) -> Nudges:
     log.warning("it is not known whether the call was placed", action="place_call", attempt_id=attempt.id, why=why)
     wait = context.settings.lookup_delay_seconds
-    attempts.doubt(context.store, attempt.id, next_poll_at=context.clock() + timedelta(seconds=wait), why=why)
+    if attempts.doubt(context.store, attempt.id, next_poll_at=context.clock() + timedelta(seconds=wait), why=why):
+        metrics.count_call(metrics.CallStep.IN_DOUBT)
     return [PollCall(attempt.id, attempt.poll_number, wait)]
 
 
@@ -180,12 +189,9 @@ def _refused(context: Context, wanted: Wanted, attempt: Attempt, error: RetellRe
     step = replace(step, reason=f"{step.reason}: {error}")
     give_back(context, wanted.job, attempt.id, attempt.to_number)
     apply_step(context, wanted.job, wanted.batch, attempt, step, result={}, now=now)
-    attempts.close(
-        context.store,
-        attempt.id,
-        AttemptState.REFUSED,
-        {"outcome": row.outcome, "refusal": str(error), "ended_at": now},
-    )
+    refused = {"outcome": row.outcome, "refusal": str(error), "ended_at": now}
+    if attempts.close(context.store, attempt.id, AttemptState.REFUSED, refused):
+        metrics.count_call(metrics.CallStep.REFUSED)
 
 
 def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.outcomes import Outcome, OutcomeRow, outcome_of
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
@@ -22,7 +23,7 @@ from speechai.core.captured import read_captured
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
 from speechai.errors import UsageError
 from speechai.operation import accounts as money
-from speechai.operation import callers, following_up
+from speechai.operation import callers, following_up, provider
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context, policy_for
 from speechai.operation.late_costs import first_look
@@ -50,10 +51,13 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     attempts.write_result(store, attempt.id, result)
     _count(context, attempt, ended.facts, ended.row, talked=ended.talked, do_not_call=step.do_not_call, now=now)
     callers.note_outcome(context, attempt, ended.row, now)
+    provider.note_outcome(context, attempt, ended.row, now)
     nudges = following_up.note(context, ended, result, now)
     apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
     late = first_look(attempt, ended.facts, now)
-    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late})
+    if attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late}):
+        metrics.count_outcome(ended.row.outcome, attempt.use_case, success=ended.success)
+        metrics.count_cost(result["cost_micros"] or 0, attempt.use_case)
     _tell(context, ended, step, now)
     return nudges
 
@@ -200,7 +204,8 @@ def _close_orphan(context: Context, attempt: Attempt, now: datetime) -> None:
     _count(context, attempt, facts, row, talked=row.contact, do_not_call=unwanted, now=now)
     late = first_look(attempt, facts, now)
     closed = {"finished_at": now, "next_poll_at": late, "outcome": row.outcome, "counted": row.attempt}
-    attempts.close(context.store, attempt.id, AttemptState.FINISHED, closed)
+    if attempts.close(context.store, attempt.id, AttemptState.FINISHED, closed):
+        metrics.count_outcome(row.outcome, attempt.use_case, success=False)
 
 
 def _tell(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:

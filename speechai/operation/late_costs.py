@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.outcomes import Outcome, outcome_of
 from speechai.core.model import Attempt, AttemptState, CallFacts
 from speechai.errors import RetellError
@@ -51,11 +52,13 @@ def _may_cost(facts: CallFacts) -> bool:
 def overdue(context: Context, limit: int) -> Nudges:
     """The attempts whose cost is to be asked for by now, at most `limit`."""
     now = context.clock()
-    return [
+    due = [
         AskCost(attempt.id, attempt.poll_number)
         for attempt in attempts.overdue(context.store, AttemptState.FINISHED, now, limit)
         if attempts.put_off_cost(context.store, attempt.id, attempt.poll_number, until=now + LOOK_LASTS)
     ]
+    metrics.count_find(metrics.Find.DUE_COST, len(due))
+    return list(due)
 
 
 def ask_cost(context: Context, attempt_id: str, number: int) -> Nudges:
@@ -75,7 +78,8 @@ def ask_cost(context: Context, attempt_id: str, number: int) -> Nudges:
     if facts is not None and (facts.is_over or facts.cost_micros is not None):
         money.settle_for(context, attempt, facts, now)  # by its duration while there is no cost
     if facts is not None and facts.cost_micros is not None:
-        attempts.keep_cost(context.store, attempt.id, number, cost_micros=facts.cost_micros)
+        if attempts.keep_cost(context.store, attempt.id, number, cost_micros=facts.cost_micros):
+            metrics.count_cost(facts.cost_micros, attempt.use_case)
         log.info("a late cost was charged", action="ask_cost", attempt_id=attempt.id)
         return []
     looks = attempts.costs_asked(context.store, attempt.id) + 1

@@ -110,12 +110,13 @@ def put_off_cost(store: Store, attempt_id: str, number: int, *, until: datetime 
     return store.attempts.update_one(expected, changes).modified_count == 1
 
 
-def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -> None:
-    """Writes the cost that came late, in USD micros, and ends the looking."""
-    store.attempts.update_one(
-        {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number},
+def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -> bool:
+    """Writes the cost that came late, in USD micros, and ends the looking. False where somebody has written it."""
+    result = store.attempts.update_one(
+        {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number, "next_poll_at": {"$ne": None}},
         {"$set": {"cost_micros": cost_micros, "next_poll_at": None}},
     )
+    return result.modified_count == 1
 
 
 def costs_asked(store: Store, attempt_id: str) -> int:
