@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 import config
 from config.celery import celery_settings
 from config.settings import get_settings
+from speechai import metrics
 from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
@@ -50,6 +51,7 @@ def send(nudges: Iterable[Nudge]) -> None:
         try:
             app.send_task(name, args=args, **options)
         except (OperationalError, OSError) as error:
+            metrics.count_unsent(name)
             log.warning("a message could not be sent; the sweep will", action="send", task=name, why=str(error))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, values
+from prometheus_client import values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,6 +30,8 @@ from speechai.metrics.events import OWN
 
 log = structlog.get_logger(__name__)
 
+FOLDER = "metrics"
+"""Within the data folder."""
 MOST_SEATS = 1_000
 """Far above the processes of one host; without a bound a folder without locks would be searched for ever."""
 FILE_BYTES = 256 * 1024
@@ -41,12 +43,13 @@ _UNREADABLE = (ValueError, RuntimeError, struct.error, IndexError, OSError)
 _folder: Path | None = None
 
 
-def share_counts(folder: Path) -> bool:
-    """From now on the counts of this process and of its forks are kept in `folder`, which is made where it is missing.
+def share_counts(data_dir: Path) -> bool:
+    """From now on the counts of this process and of its forks are kept in a folder of `data_dir`, made if missing.
 
     To be called before anything is counted, and once. False, with a warning, where the folder cannot be used.
     """
     global _folder
+    folder = data_dir.absolute() / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         seat = _Seat(folder)
@@ -125,17 +128,16 @@ def _is_readable(path: Path) -> bool:
     return True
 
 
-class _Shared(MultiProcessCollector):
+class _Shared(Collector):
     """The sum over all files, without those that cannot be read."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(CollectorRegistry(), path=str(folder))
-        self._files = folder
+        self._folder = folder
 
     def collect(self) -> Iterable[Metric]:
-        files = sorted(self._files.glob("*.db"))
+        files = sorted(self._folder.glob("*.db"))
         try:
-            merged: Any = MultiProcessCollector.merge(map(str, files))
+            merged: Any = MultiProcessCollector.merge([str(file) for file in files])
         except _UNREADABLE:
             merged = MultiProcessCollector.merge(
                 [str(file) for file in files if file.stat().st_size and _is_readable(file)]

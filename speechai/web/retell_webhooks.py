@@ -7,16 +7,19 @@ answer has Retell send it again. What each answer means for Retell and for the c
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from http import HTTPStatus
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from speechai import metrics
 from speechai.errors import Unavailable
 from speechai.operation.webhooks import note_event
 from speechai.retell.events import CallEvent, read_event
 from speechai.retell.signature import SIGNATURE_HEADER, Verdict, judge, judge_form
+from speechai.retell.vocabulary import WebhookEvent
 from speechai.store.connection import within
 from speechai.web import RETELL_WEBHOOKS
 from speechai.web.outside import STORE_SECONDS, Here, Outside
@@ -28,6 +31,19 @@ MOST_BYTES = 8 * 1024 * 1024
 """Of a body: a call of two hours is told with its transcript three times over, word by word once; about 4 MiB."""
 ARRIVAL_SECONDS = 10.0
 """For a body to arrive: as long as Retell waits for the answer (`webhook_timeout_ms`)."""
+EVENTS = frozenset(WebhookEvent)
+
+
+class Done(StrEnum):
+    """What was done with a webhook that Retell signed."""
+
+    PASSED_ON = "passed_on"
+    CHANGES_NOTHING = "changes_nothing"
+    NOT_AN_EVENT = "not_an_event"
+    UNAVAILABLE = "unavailable"
+    """MongoDB or the broker was away; Retell sends it again."""
+    NOT_TAKEN = "not_taken"
+    """Its body was too large, too slow or broken off; nobody knows who signed it."""
 
 
 @router.post(RETELL_WEBHOOKS, status_code=HTTPStatus.NO_CONTENT)
@@ -40,6 +56,7 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(fault)
     body = await _body_of(request)
     if isinstance(body, HTTPStatus):
+        metrics.count_webhook("other", Done.NOT_TAKEN)
         log.warning("a webhook's body was not taken", action="webhook", answer=int(body))
         return Response(status_code=body)
     verdict = judge(body, header, keys=here.keys, now=now, window_seconds=window)
@@ -47,25 +64,31 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(verdict)
     event = read_event(body)
     if event is None:
+        metrics.count_webhook("other", Done.NOT_AN_EVENT)
         log.warning("a signed webhook is not an event", action="webhook", length=len(body))
         return Response(status_code=HTTPStatus.BAD_REQUEST)
+    name = event.event if event.event in EVENTS else "other"
     try:
-        await here.nudging.do(lambda: _nudge(here, event))
+        done = await here.nudging.do(lambda: _nudge(here, event))
     except Unavailable as error:
+        metrics.count_webhook(name, Done.UNAVAILABLE)
         log.warning("a webhook could not be passed on", action="webhook", why=str(error), attempt_id=event.attempt_id)
         return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    metrics.count_webhook(name, done)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _nudge(here: Outside, event: CallEvent) -> None:
+def _nudge(here: Outside, event: CallEvent) -> Done:
     """In a thread: both servers block."""
     with within(STORE_SECONDS):
         nudges = note_event(here.store, event)
     here.publisher.publish(nudges)
+    return Done.PASSED_ON if nudges else Done.CHANGES_NOTHING
 
 
 def _refused(verdict: Verdict) -> Response:
     """Without a word to whoever sent it; nothing of the request stands in the log, for it may be anybody's."""
+    metrics.count_webhook("other", verdict.replace(" ", "_"))
     log.warning("a webhook was refused", action="webhook", signature=verdict.value)
     return Response(status_code=HTTPStatus.UNAUTHORIZED)
 
