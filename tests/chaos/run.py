@@ -1,0 +1,225 @@
+"""One chaos run: a site at work, struck by the schedule, brought to rest, and judged.
+
+Enters a plan; leaves the findings, and everything that they were found in, in the plan's folder. Called by
+`python -m tests.chaos` and by the short run of the test suite.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tests.flow.rules import Limits
+
+from .keeping import keep
+from .processes import STOP_SECONDS, Process
+from .schedule import LONGEST_PAUSE_SECONDS, Kind, Moment, Strike, schedule_of
+from .site import CONCURRENCY, DATABASE, STARTS_A_SECOND, Site, running_site
+from .verdict import Run
+from .watching import Watch
+
+SERVERS = ("redis", "mongo", "retell")
+WORKER_START_SECONDS = 4.0
+"""A restarted process is not struck again before it can have got to its work."""
+STEP_SECONDS = 0.05
+REPORT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to be. `rest_seconds` bounds the time to come to rest once nothing goes wrong any more."""
+
+    folder: Path
+    seed: int
+    calls: int
+    each: int
+    kinds: Sequence[Kind] = tuple(Kind)
+    gap_seconds: float = 1.0
+    list_size: int = 40
+    low_water: int = 30
+    stuck: bool = True
+    rest_seconds: float = 420.0
+    say: Callable[[str], object] = partial(print, flush=True)
+
+
+@dataclass(slots=True)
+class _Mend:
+    """What ends a strike, and when: at an instant, and once the process has ended where that is waited for."""
+
+    at: float
+    action: Callable[[], None]
+    ended: Process | None = None
+    ready: Callable[[], bool] = lambda: True
+    is_done: bool = False
+    free_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Chaos:
+    """The strikes under way."""
+
+    site: Site
+    counts: Counter[str] = field(default_factory=Counter)
+    mends: dict[str, _Mend] = field(default_factory=dict)
+
+    def is_free(self, strike: Strike) -> bool:
+        """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""
+        if strike.kind is Kind.MONGO_CUT:
+            return "mongo" not in self.mends and (self.site.proxy.has_cut() or not self.counts[strike.kind])
+        return strike.target not in self.mends and self.site.processes[strike.target].is_alive
+
+    def strike(self, strike: Strike) -> None:
+        """Does what the strike says; `tend` mends it later."""
+        self.counts[strike.kind] += 1
+        if strike.kind is Kind.MONGO_CUT:
+            self.site.proxy.cut_next(Moment(strike.target))
+            return
+        process = self.site.processes[strike.target]
+        mend = _Mend(at=time.monotonic() + strike.seconds, action=process.start)
+        if strike.kind in PAUSES:
+            process.pause()
+            mend.action = process.go_on
+        elif strike.kind is Kind.WORKER_STOP:
+            process.ask_to_stop()
+            mend.ended = process
+        else:
+            process.kill()
+            if strike.kind is Kind.REDIS_WIPE:
+                self.site.wipe_redis()
+        if strike.target in SERVERS:
+            mend.ready = lambda: self.site.is_up(strike.target)
+        self.mends[strike.target] = mend
+
+    def tend(self) -> None:
+        """Mends what is due, and starts again whatever ended by itself."""
+        now = time.monotonic()
+        for target, mend in list(self.mends.items()):
+            if not mend.is_done and mend.at <= now and self._has_ended(mend, now):
+                mend.action()
+                mend.is_done = True
+                is_start = mend.action == self.site.processes[target].start
+                mend.free_at = now + (WORKER_START_SECONDS if is_start and target not in SERVERS else 0.0)
+            elif mend.is_done and mend.free_at <= now and mend.ready():
+                del self.mends[target]
+        for name, process in self.site.processes.items():
+            if name not in self.mends:
+                process.tend()
+
+    def _has_ended(self, mend: _Mend, now: float) -> bool:
+        if mend.ended is None or not mend.ended.is_alive:
+            return True
+        if now > mend.at + STOP_SECONDS:
+            self.counts["SIGTERM that had to be followed by SIGKILL"] += 1
+            return True
+        return False
+
+
+PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
+
+
+def run(plan: Plan) -> None:
+    """Runs the plan and keeps its evidence in the folder, which must not exist.
+
+    Raises TimeoutError where the site did not come up.
+    """
+    plan.folder.mkdir(parents=True)
+    began = time.monotonic()
+    with running_site(plan.folder, plan.seed, stuck=plan.stuck) as site:
+        watch = Watch(site, plan.seed, list_size=plan.list_size, low_water=plan.low_water)
+        watch.open_accounts()
+        for name, process in site.processes.items():
+            if name not in SERVERS:
+                process.start()
+        watch.start()
+        chaos = _Chaos(site)
+        try:
+            _spread(plan, chaos, watch)
+            is_quiet = _come_to_rest(plan, chaos, watch)
+        finally:
+            watch.stop()
+        for name, process in site.processes.items():
+            chaos.counts[f"{name} ended by itself"] += process.ended_by_itself
+        keep(
+            plan.folder,
+            site.mongo_uri,
+            DATABASE,
+            site.receiver.taken,
+            Run(
+                seed=plan.seed,
+                limits=Limits(concurrency=CONCURRENCY, starts_a_second=STARTS_A_SECOND),
+                stall_seconds=LONGEST_PAUSE_SECONDS + 2,
+                strikes=dict(+chaos.counts),
+                sent=watch.sent,
+                left_final=[violation.what for violation in watch.final_states.violations],
+                seconds=time.monotonic() - began,
+                is_quiet=is_quiet,
+            ),
+        )
+
+
+def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
+    """Strike after strike until the schedule is through, and on until there are calls enough."""
+    left = schedule_of(plan.seed, each=plan.each, kinds=plan.kinds, gap_seconds=plan.gap_seconds)
+    total, report = len(left), _Report(plan, watch)
+    next_at = time.monotonic()
+    _wait_for_calls(chaos, watch)
+    while left or watch.look.calls < plan.calls:
+        chaos.tend()
+        report(f"{total - len(left)} of {total} strikes")
+        strike = next(filter(chaos.is_free, left), None) if time.monotonic() >= next_at else None
+        if strike is None:
+            time.sleep(STEP_SECONDS)
+            continue
+        left.remove(strike)
+        chaos.strike(strike)
+        next_at = time.monotonic() + strike.gap_seconds
+
+
+def _wait_for_calls(chaos: _Chaos, watch: Watch) -> None:
+    """The first strike finds the site at work."""
+    while watch.look.calls < 3:
+        chaos.tend()
+        time.sleep(STEP_SECONDS)
+
+
+def _come_to_rest(plan: Plan, chaos: _Chaos, watch: Watch) -> bool:
+    """No fault, no strike and no further list; True once nothing is under way, twice in a row."""
+    while chaos.mends:
+        chaos.tend()
+        time.sleep(STEP_SECONDS)
+    chaos.site.ask_simulator("faults", {"faults": []})
+    chaos.site.receiver.is_failing = False
+    watch.end_feeding()
+    report, end, quiet_since = _Report(plan, watch), time.monotonic() + plan.rest_seconds, None
+    while time.monotonic() < end:
+        chaos.tend()
+        report("coming to rest")
+        if not watch.look.is_quiet:
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = time.monotonic()
+        elif time.monotonic() > quiet_since + 4:
+            return True
+        time.sleep(STEP_SECONDS)
+    return False
+
+
+class _Report:
+    """A line of progress now and then."""
+
+    def __init__(self, plan: Plan, watch: Watch) -> None:
+        self._plan, self._watch = plan, watch
+        self._began = time.monotonic()
+        self._next_at = self._began
+
+    def __call__(self, where: str) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + REPORT_SECONDS
+        look = self._watch.look
+        busy = ", ".join(f"{count} {what}" for what, count in look.busy.items())
+        self._plan.say(f"{time.monotonic() - self._began:5.0f} s  {where}; {look.calls} calls; {busy or 'at rest'}")
