@@ -102,6 +102,8 @@ class Settings(BaseModel):
     flower_basic_auth: SecretStr | None = None
     flower_address: str = "127.0.0.1"
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
+    metrics_address: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
     @field_validator("retell_from_number", "retell_webhook_keys", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from config.settings import SettingsError, get_settings
+from speechai import metrics
 from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.retell.simulator_note import with_simulator
@@ -26,22 +27,27 @@ def main() -> int:
         configure_logs(settings)
         # Imported late: `tasks` reads the settings as it is imported, and a wrong one deserves its message.
         from speechai.web.app import create_app, open_outside
+        from speechai.web.exposition import declare_known, exposed
 
-        app = create_app(open_outside(settings))
+        metrics.share_counts(settings.data_dir)
+        declare_known()
+        outside = open_outside(settings)
+        app = create_app(outside)
     except (SettingsError, SpeechAIError) as error:
         print(f"Error: the web service does not start: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, SpeechAIError) else 2
-    uvicorn.run(
-        app,
-        host=settings.web_address,
-        port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    with exposed(outside):
+        uvicorn.run(
+            app,
+            host=settings.web_address,
+            port=settings.web_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     return 0
 
 

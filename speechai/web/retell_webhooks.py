@@ -31,7 +31,7 @@ MOST_BYTES = 8 * 1024 * 1024
 """Of a body: a call of two hours is told with its transcript three times over, word by word once; about 4 MiB."""
 ARRIVAL_SECONDS = 10.0
 """For a body to arrive: as long as Retell waits for the answer (`webhook_timeout_ms`)."""
-EVENTS = frozenset(WebhookEvent)
+EVENTS = tuple(event.value for event in WebhookEvent)
 
 
 class Done(StrEnum):
@@ -46,6 +46,22 @@ class Done(StrEnum):
     """Its body was too large, too slow or broken off; nobody knows who signed it."""
 
 
+OTHER = "other"
+"""In place of an event's name that is not known, or not to be believed."""
+
+
+def _word(verdict: Verdict) -> str:
+    return verdict.replace(" ", "_")
+
+
+SEEN = (
+    *((e, d.value) for e in (*EVENTS, OTHER) for d in (Done.PASSED_ON, Done.CHANGES_NOTHING, Done.UNAVAILABLE)),
+    *((OTHER, d.value) for d in (Done.NOT_AN_EVENT, Done.NOT_TAKEN)),
+    *((OTHER, _word(verdict)) for verdict in Verdict if verdict is not Verdict.VALID),
+)
+"""Every pair of event and verdict that is counted."""
+
+
 @router.post(RETELL_WEBHOOKS, status_code=HTTPStatus.NO_CONTENT)
 async def take_webhook(request: Request, here: Here) -> Response:
     """Retell's webhook. 401 before anything is read of a body that nobody we know has signed."""
@@ -56,7 +72,7 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(fault)
     body = await _body_of(request)
     if isinstance(body, HTTPStatus):
-        metrics.count_webhook("other", Done.NOT_TAKEN)
+        metrics.count_webhook(OTHER, Done.NOT_TAKEN)
         log.warning("a webhook's body was not taken", action="webhook", answer=int(body))
         return Response(status_code=body)
     verdict = judge(body, header, keys=here.keys, now=now, window_seconds=window)
@@ -64,10 +80,10 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(verdict)
     event = read_event(body)
     if event is None:
-        metrics.count_webhook("other", Done.NOT_AN_EVENT)
+        metrics.count_webhook(OTHER, Done.NOT_AN_EVENT)
         log.warning("a signed webhook is not an event", action="webhook", length=len(body))
         return Response(status_code=HTTPStatus.BAD_REQUEST)
-    name = event.event if event.event in EVENTS else "other"
+    name = event.event if event.event in EVENTS else OTHER
     try:
         done = await here.nudging.do(lambda: _nudge(here, event))
     except Unavailable as error:
@@ -88,7 +104,7 @@ def _nudge(here: Outside, event: CallEvent) -> Done:
 
 def _refused(verdict: Verdict) -> Response:
     """Without a word to whoever sent it; nothing of the request stands in the log, for it may be anybody's."""
-    metrics.count_webhook("other", verdict.replace(" ", "_"))
+    metrics.count_webhook(OTHER, _word(verdict))
     log.warning("a webhook was refused", action="webhook", signature=verdict.value)
     return Response(status_code=HTTPStatus.UNAUTHORIZED)
 
