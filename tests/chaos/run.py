@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.flow.rules import Limits
@@ -29,6 +28,11 @@ STEP_SECONDS = 0.05
 REPORT_SECONDS = 20.0
 
 
+def say_at_once(line: str) -> None:
+    """Prints the line, also where the output is a file that somebody follows."""
+    print(line, flush=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run is to be. `rest_seconds` bounds the time to come to rest once nothing goes wrong any more."""
@@ -43,7 +47,7 @@ class Plan:
     low_water: int = 30
     stuck: bool = True
     rest_seconds: float = 420.0
-    say: Callable[[str], object] = partial(print, flush=True)
+    say: Callable[[str], None] = say_at_once
 
 
 @dataclass(slots=True)
