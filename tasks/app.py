@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 # Flower reads its options from this file also where it is started by hand: without it the pages would stand open.
 os.environ.setdefault("FLOWER_CONF", str(Path(config.__file__).with_name("flower.py")))
 
+if "celery" in Path(sys.argv[0]).parts:
+    # Its own command warns and speaks before it asks for our logs below: a collector of JSON could not read that.
+    configure_logs(get_settings())
+
 app = Celery("speechai")
 app.conf.update(celery_settings(get_settings()))
 

@@ -133,6 +133,7 @@ def _environment(data_dir: Path, port: int) -> Iterator[Settings]:
         "RETELL_FROM_NUMBER": DEFAULT_FROM_NUMBER,
         "FLOWER_PORT": str(free_port()),
         "WEB_PORT": str(web_port),
+        "METRICS_PORT": "0",  # the counts are kept, and nobody scrapes a demonstration
         "WEBHOOK_URL": webhook_url_here("127.0.0.1", web_port),
     }
     before = dict(os.environ)
