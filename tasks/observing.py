@@ -50,9 +50,9 @@ def _end(task: Task, state: str | None, **_: Any) -> None:
 
 
 @task_revoked.connect
-def _count_expired(request: Any, expired: bool, **_: Any) -> None:
+def _count_expired(sender: Task, expired: bool, **_: Any) -> None:
     if expired:
-        metrics.count_expired(request.name)
+        metrics.count_expired(sender.name)
 
 
 @worker_init.connect

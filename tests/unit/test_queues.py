@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from honcho.environ import parse_procfile
@@ -80,3 +81,28 @@ def test_a_worker_that_cannot_work_does_not_start(app, monkeypatch: pytest.Monke
     get_settings.cache_clear()
     assert ended.value.code == 2
     assert "RETELL_API_KEY" in capsys.readouterr().err
+
+
+def test_a_message_that_came_too_late_is_counted_under_its_task(app):
+    from celery.worker.request import Request
+
+    from speechai.metrics.events import OWN
+
+    def counted() -> float:
+        return OWN.get_sample_value("speechai_messages_expired_total", {"task": "tasks.sweep"}) or 0.0
+
+    before = counted()
+    task = app.tasks["tasks.sweep"]
+    # As a worker receives it: Celery's own signal decides what it hands over.
+    headers = {
+        "id": "late",
+        "task": task.name,
+        "expires": "2026-11-22T00:00:00+00:00",
+        "argsrepr": "",
+        "kwargsrepr": "",
+    }
+    message = SimpleNamespace(headers=headers, properties={}, delivery_info={})
+    body = ((), {}, {})
+    late = Request(message, app=app, task=task, body=body, decoded=True, utc=True, on_ack=lambda *_: None)
+    assert late.revoked()
+    assert counted() == before + 1
