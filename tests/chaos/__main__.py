@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from .table import table_of
 def main() -> int:
     """Exit code 0 where every law held, 1 where not, 2 for wrong options."""
     asked = _options().parse_args()
+    # Whatever ends this process ends those that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if asked.judge is not None:
         return _judge(asked.judge)
     seed = asked.seed if asked.seed is not None else int(datetime.now(UTC).timestamp())

@@ -21,18 +21,20 @@ SHARED_PHONE_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account. `options` are those of `speechai account create`; `top_up` is what is paid in each time."""
+    """One account. `options` are those of `speechai account create`, `top_up` is what is paid in each time, `lists` its
+    weight among the lists."""
 
     id: str
     plan: str
     options: tuple[str, ...] = ()
     top_up: str | None = None
+    lists: int = 1
 
 
 ACCOUNTS = (
-    Account(id="open", plan="unlimited"),
-    Account(id="credit", plan="credit", top_up="0.30"),
-    Account(id="minutes", plan="minutes", options=("--concurrency", "3", "--override", "attempts_a_day=2"), top_up="2"),
+    Account(id="open", plan="unlimited", lists=4),
+    Account(id="credit", plan="credit", options=("--price", "0.03"), top_up="0.25", lists=2),
+    Account(id="minutes", plan="minutes", options=("--concurrency", "3", "--override", "attempts_a_day=2"), top_up="5"),
     Account(id="strict", plan="unlimited", options=("--override", "attempts_a_day=1")),
 )
 """Credit and minutes run out again and again; in the last two the caps bind after two calls and after one."""
@@ -74,12 +76,14 @@ def lists_of(seed: int, *, size: int) -> Iterator[List]:
                 following += 1
                 known.append(one)
             people[one.rut] = one
+        drawn = chance.choices(ACCOUNTS, weights=[account.lists for account in ACCOUNTS])[0]
+        account = ACCOUNTS[number] if number < len(ACCOUNTS) else drawn  # each has one before any has two
         use_case = chance.choice(("debt_collection", "debt_collection", "survey"))
         policy = "default" if number % 7 == 6 else "always"  # the first one is shut at night, and then waits
         options = ("--use-case", use_case, "--pacing", "continuous", "--policy", policy)
         yield List(
             name=f"list-{number:03d}",
-            account_id=ACCOUNTS[number % len(ACCOUNTS)].id if number < len(ACCOUNTS) else chance.choice(ACCOUNTS).id,
+            account_id=account.id,
             people=tuple(people.values()),
             bad_rows=chance.randint(0, 2),
             options=(*options, "--priority", str(chance.randint(1, 9))),

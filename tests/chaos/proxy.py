@@ -98,13 +98,14 @@ class Proxy:
         async def back() -> None:
             while chunk := await server.read(65_536):
                 if answer_is_cut:
-                    self._cut.set()
                     return
                 to_client.write(chunk)
                 await to_client.drain()
 
         ways = [asyncio.ensure_future(way) for way in (there(), back(), self._stopped.wait())]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        if answer_is_cut:  # by this proxy, or the server died before it answered: the writer knows as little
+            self._cut.set()
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)

@@ -42,7 +42,7 @@ class Plan:
     calls: int
     each: int
     kinds: Sequence[Kind] = tuple(Kind)
-    gap_seconds: float = 1.0
+    gap_seconds: float = 1.6
     list_size: int = 40
     low_water: int = 30
     stuck: bool = True

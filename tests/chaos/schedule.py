@@ -56,7 +56,7 @@ TARGETS: dict[Kind, Sequence[str]] = {
 SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.WORKER_KILL: (0.0, 1.0),
     Kind.WORKER_STOP: (0.0, 0.5),
-    Kind.WORKER_PAUSE: (0.5, 12.0),
+    Kind.WORKER_PAUSE: (0.3, 12.0),
     Kind.BEAT_KILL: (0.0, 3.0),
     Kind.BEAT_PAUSE: (0.5, 6.0),
     Kind.REDIS_KILL: (0.0, 1.0),
@@ -90,8 +90,13 @@ def schedule_of(seed: int, *, each: int, kinds: Collection[Kind] = tuple(Kind), 
         Strike(
             kind=kind,
             target=chance.choice(TARGETS[kind]),
-            seconds=chance.uniform(*SECONDS[kind]),
+            seconds=_drawn(chance, *SECONDS[kind]),
             gap_seconds=chance.uniform(0.0, 2 * gap_seconds),
         )
         for kind in order
     ]
+
+
+def _drawn(chance: random.Random, least: float, most: float) -> float:
+    """Mostly short, seldom near `most`: long outages would leave no time to call."""
+    return least + (most - least) * chance.random() ** 2
