@@ -27,9 +27,9 @@ from speechai import metrics
 from speechai.catalogue.outcomes import Outcome
 from speechai.catalogue.use_cases import load_use_cases
 from speechai.operation.watching import GAUGES, Reading, read_all
+from speechai.operation.webhooks import COUNTED
 from speechai.store.connection import within
 from speechai.web.outside import Outside
-from speechai.web.retell_webhooks import SEEN
 from tasks.waiting import waiting
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ class Watch(Collector):
 def declare_known() -> None:
     """Every count whose labels are known begins at 0. After `metrics.share_counts`."""
     metrics.declare(
-        outcomes=[outcome.value for outcome in Outcome], use_cases=load_use_cases(), tasks=ROUTES, webhooks=SEEN
+        outcomes=[outcome.value for outcome in Outcome], use_cases=load_use_cases(), tasks=ROUTES, webhooks=COUNTED
     )
 
 

@@ -7,7 +7,6 @@ answer has Retell send it again. What each answer means for Retell and for the c
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
 from http import HTTPStatus
 
 import structlog
@@ -16,10 +15,9 @@ from starlette.requests import ClientDisconnect
 
 from speechai import metrics
 from speechai.errors import Unavailable
-from speechai.operation.webhooks import note_event
+from speechai.operation.webhooks import OTHER, Done, name_of, note_event, word_of
 from speechai.retell.events import CallEvent, read_event
 from speechai.retell.signature import SIGNATURE_HEADER, Verdict, judge, judge_form
-from speechai.retell.vocabulary import WebhookEvent
 from speechai.store.connection import within
 from speechai.web import RETELL_WEBHOOKS
 from speechai.web.outside import STORE_SECONDS, Here, Outside
@@ -31,35 +29,6 @@ MOST_BYTES = 8 * 1024 * 1024
 """Of a body: a call of two hours is told with its transcript three times over, word by word once; about 4 MiB."""
 ARRIVAL_SECONDS = 10.0
 """For a body to arrive: as long as Retell waits for the answer (`webhook_timeout_ms`)."""
-EVENTS = tuple(event.value for event in WebhookEvent)
-
-
-class Done(StrEnum):
-    """What was done with a webhook that Retell signed."""
-
-    PASSED_ON = "passed_on"
-    CHANGES_NOTHING = "changes_nothing"
-    NOT_AN_EVENT = "not_an_event"
-    UNAVAILABLE = "unavailable"
-    """MongoDB or the broker was away; Retell sends it again."""
-    NOT_TAKEN = "not_taken"
-    """Its body was too large, too slow or broken off; nobody knows who signed it."""
-
-
-OTHER = "other"
-"""In place of an event's name that is not known, or not to be believed."""
-
-
-def _word(verdict: Verdict) -> str:
-    return verdict.replace(" ", "_")
-
-
-SEEN = (
-    *((e, d.value) for e in (*EVENTS, OTHER) for d in (Done.PASSED_ON, Done.CHANGES_NOTHING, Done.UNAVAILABLE)),
-    *((OTHER, d.value) for d in (Done.NOT_AN_EVENT, Done.NOT_TAKEN)),
-    *((OTHER, _word(verdict)) for verdict in Verdict if verdict is not Verdict.VALID),
-)
-"""Every pair of event and verdict that is counted."""
 
 
 @router.post(RETELL_WEBHOOKS, status_code=HTTPStatus.NO_CONTENT)
@@ -83,7 +52,7 @@ async def take_webhook(request: Request, here: Here) -> Response:
         metrics.count_webhook(OTHER, Done.NOT_AN_EVENT)
         log.warning("a signed webhook is not an event", action="webhook", length=len(body))
         return Response(status_code=HTTPStatus.BAD_REQUEST)
-    name = event.event if event.event in EVENTS else OTHER
+    name = name_of(event)
     try:
         done = await here.nudging.do(lambda: _nudge(here, event))
     except Unavailable as error:
@@ -104,7 +73,7 @@ def _nudge(here: Outside, event: CallEvent) -> Done:
 
 def _refused(verdict: Verdict) -> Response:
     """Without a word to whoever sent it; nothing of the request stands in the log, for it may be anybody's."""
-    metrics.count_webhook(OTHER, _word(verdict))
+    metrics.count_webhook(OTHER, word_of(verdict))
     log.warning("a webhook was refused", action="webhook", signature=verdict.value)
     return Response(status_code=HTTPStatus.UNAUTHORIZED)
 
