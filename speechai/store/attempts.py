@@ -7,13 +7,14 @@ question (state, next_poll_at) therefore finds every wait whose message was lost
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from speechai.core.model import Attempt, AttemptState
 from speechai.store.connection import Store
 from speechai.store.documents import attempt_document, attempt_from
 
+_BEFORE_ALL_CALLS = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE_ACCEPTED = [AttemptState.PLACING, AttemptState.UNKNOWN]
 _BEFORE_FINISHED = [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED]
 
@@ -96,8 +97,10 @@ def write_result(store: Store, attempt_id: str, result: Mapping[str, Any]) -> No
 
 
 def overdue(store: Store, state: AttemptState, before: datetime, limit: int) -> list[Attempt]:
-    """Open attempts in `state` that should have been looked at before `before`. Index by (state, next_poll_at)."""
-    cursor = store.attempts.find({"state": state, "next_poll_at": {"$lte": before}}, limit=limit)
+    """Attempts in `state` that should have been looked at before `before`. Index by (state, next_poll_at)."""
+    # From an instant on: without it a server may read all that nobody has to look at, which is every finished call.
+    wanted = {"state": state, "next_poll_at": {"$gte": _BEFORE_ALL_CALLS, "$lte": before}}
+    cursor = store.attempts.find(wanted, limit=limit)
     return [attempt_from(document) for document in cursor]
 
 

@@ -188,11 +188,13 @@ def job_counts(store: Store, batch_id: str) -> dict[JobStatus, int]:
 
 
 def has_open_jobs(store: Store, batch_id: str) -> bool:
-    """True while a job of the batch can still move: it waits, is being called, or is suspended. Index `due`."""
+    """True while a job of the batch can still move: it waits, is being called, or is suspended. Index `due`.
+
+    The few that are being called are asked for first, and again after those that wait: a job goes from there to here.
+    """
     return any(
         store.jobs.find_one({"batch_id": batch_id, "status": status}, {"_id": 1}) is not None
-        for status in JobStatus
-        if not status.is_final
+        for status in (JobStatus.IN_PROGRESS, JobStatus.PENDING, JobStatus.IN_PROGRESS, JobStatus.SUSPENDED)
     )
 
 
