@@ -6,6 +6,7 @@ outside (an event's name, an endpoint) is one of the known words or `other`. Lea
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final
@@ -14,6 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 log = structlog.get_logger(__name__)
+
+FAULTS: Final = (OSError, ValueError, RuntimeError, IndexError, struct.error)
+"""What the library raises for a file that is gone, full, or spoilt by a power cut."""
 
 OWN: Final = CollectorRegistry()
 """What is counted here, without the library's own figures of the process."""
@@ -168,7 +172,7 @@ def _keep(count: Callable[[], Any]) -> None:
     global _unkept
     try:
         count()
-    except (OSError, ValueError) as error:
+    except FAULTS as error:
         if not _unkept:
             _unkept = True
             log.warning("this process's counts are lost", action="metrics", why=str(error))

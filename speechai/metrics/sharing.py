@@ -26,7 +26,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from speechai.metrics.events import OWN
+from speechai.metrics.events import FAULTS, OWN
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,6 @@ MOST_SEATS = 1_000
 FILE_BYTES = 256 * 1024
 """About a thousand series; a file that needs more grows by itself."""
 KINDS = ("counter", "histogram")
-_UNREADABLE = (ValueError, RuntimeError, struct.error, IndexError, OSError)
-"""What the library's reader raises for a file that a power cut has left half written."""
-
 _folder: Path | None = None
 
 
@@ -118,13 +115,19 @@ def _make_room(path: Path) -> None:
 
 
 def _is_readable(path: Path) -> bool:
+    """Whether a file holds counts, or is empty or missing."""
     try:
-        for key, *_ in MmapedDict.read_all_values_from_file(str(path)):
-            json.loads(key)
+        size = path.stat().st_size
+        if size:
+            with path.open("rb") as file:
+                used: int = struct.unpack("i", file.read(4))[0]
+            for key, *_ in MmapedDict.read_all_values_from_file(str(path)) if used else ():
+                json.loads(key)
+            return 0 <= used <= size  # beyond it the library would write where there is no file
     except FileNotFoundError:
         return True
-    except _UNREADABLE:
-        return path.exists() and path.stat().st_size == 0  # made a moment ago: nothing is in it yet
+    except FAULTS:
+        return False
     return True
 
 
@@ -138,7 +141,7 @@ class _Shared(Collector):
         files = sorted(self._folder.glob("*.db"))
         try:
             merged: Any = MultiProcessCollector.merge([str(file) for file in files])
-        except _UNREADABLE:
+        except FAULTS:
             merged = MultiProcessCollector.merge(
                 [str(file) for file in files if file.stat().st_size and _is_readable(file)]
             )
