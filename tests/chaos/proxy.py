@@ -2,7 +2,7 @@
 
 Enters the port of the server; leaves a port to connect to. After `cut_next` the next write of any process breaks its
 connection: before the write reaches the server, or after it was done and before its answer comes back, so that the
-writer cannot know. Everything else passes unchanged.
+writer cannot know. `delay_seconds` holds up every answer. Everything else passes unchanged.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Proxy:
 
     def __init__(self, upstream_port: int) -> None:
         self.port = 0
+        self.delay_seconds = 0.0
         self.opened = Event()
         self._upstream_port = upstream_port
         self._wanted: Moment | None = None
@@ -40,6 +41,10 @@ class Proxy:
     def has_cut(self) -> bool:
         """Whether the cut that was asked for last has happened."""
         return self._cut.is_set()
+
+    def at_full_speed(self) -> None:
+        """Answers are held up no longer."""
+        self.delay_seconds = 0.0
 
     def run(self) -> None:
         """The work of the thread, until `stop`."""
@@ -99,6 +104,8 @@ class Proxy:
             while chunk := await server.read(65_536):
                 if answer_is_cut:
                     return
+                if self.delay_seconds:
+                    await asyncio.sleep(self.delay_seconds)
                 to_client.write(chunk)
                 await to_client.drain()
 

@@ -24,6 +24,8 @@ from .watching import Watch
 SERVERS = ("redis", "mongo", "retell")
 WORKER_START_SECONDS = 4.0
 """A restarted process is not struck again before it can have got to its work."""
+SLOW_SECONDS = 0.2
+"""By which every answer of a slow MongoDB is held up: a call takes some thirty."""
 STEP_SECONDS = 0.05
 REPORT_SECONDS = 20.0
 
@@ -42,7 +44,7 @@ class Plan:
     calls: int
     each: int
     kinds: Sequence[Kind] = tuple(Kind)
-    gap_seconds: float = 1.6
+    gap_seconds: float = 1.4
     list_size: int = 40
     low_water: int = 30
     stuck: bool = True
@@ -90,6 +92,12 @@ class _Chaos:
         elif strike.kind is Kind.WORKER_STOP:
             process.ask_to_stop()
             mend.ended = process
+        elif strike.kind is Kind.REDIS_FULL:
+            self.site.fill_redis(is_full=True)
+            mend.action = lambda: self.site.fill_redis(is_full=False)
+        elif strike.kind is Kind.MONGO_SLOW:
+            self.site.proxy.delay_seconds = SLOW_SECONDS
+            mend.action = self.site.proxy.at_full_speed
         else:
             process.kill()
             if strike.kind is Kind.REDIS_WIPE:

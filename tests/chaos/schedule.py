@@ -23,8 +23,10 @@ class Kind(StrEnum):
     REDIS_KILL = "redis-kill"
     REDIS_WIPE = "redis-wipe"
     REDIS_PAUSE = "redis-pause"
+    REDIS_FULL = "redis-full"
     MONGO_KILL = "mongo-kill"
     MONGO_PAUSE = "mongo-pause"
+    MONGO_SLOW = "mongo-slow"
     MONGO_CUT = "mongo-cut"
     RETELL_PAUSE = "retell-pause"
 
@@ -48,8 +50,10 @@ TARGETS: dict[Kind, Sequence[str]] = {
     Kind.REDIS_KILL: ("redis",),
     Kind.REDIS_WIPE: ("redis",),
     Kind.REDIS_PAUSE: ("redis",),
+    Kind.REDIS_FULL: ("redis",),
     Kind.MONGO_KILL: ("mongo",),
     Kind.MONGO_PAUSE: ("mongo",),
+    Kind.MONGO_SLOW: ("mongo",),
     Kind.MONGO_CUT: tuple(Moment),
     Kind.RETELL_PAUSE: ("retell",),
 }
@@ -62,8 +66,10 @@ SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.REDIS_KILL: (0.0, 1.0),
     Kind.REDIS_WIPE: (0.0, 1.0),
     Kind.REDIS_PAUSE: (0.2, 4.0),
+    Kind.REDIS_FULL: (0.5, 5.0),
     Kind.MONGO_KILL: (0.0, 1.0),
     Kind.MONGO_PAUSE: (0.2, 4.0),
+    Kind.MONGO_SLOW: (0.5, 5.0),
     Kind.MONGO_CUT: (0.0, 0.0),
     Kind.RETELL_PAUSE: (0.2, 5.0),
 }

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import redis
 from honcho.environ import parse_procfile
 
 from speechai.embedded.servers import mongo_command, redis_command
@@ -105,6 +106,11 @@ class Site:
         """Removes everything that Redis has written."""
         shutil.rmtree(self.folder / "redis")
         (self.folder / "redis").mkdir()
+
+    def fill_redis(self, *, is_full: bool) -> None:
+        """Lets Redis refuse every write for want of memory, or take them again."""
+        with redis.Redis.from_url(self.environ["REDIS_URL"], socket_timeout=10) as client:
+            client.config_set("maxmemory", 1 if is_full else 0)
 
     def command(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Runs `speechai ARGS` as the operator does, once."""
