@@ -20,6 +20,7 @@ from .schedule import TARGETS, Kind, schedule_of
 from .table import finds_of_the_sweep, table_of
 from .verdict import OWN_CHECKS, ROWS, Run, bunching_seconds, findings
 
+ROOT = Path(__file__).parents[2]
 SECOND = timedelta(seconds=1)
 RUTS = {"j1": "1-9", "j2": "2-7"}
 
@@ -179,3 +180,10 @@ def test_the_same_seed_strikes_the_same_and_every_kind_as_often_as_asked() -> No
     assert all(strike.target in TARGETS[strike.kind] for strike in first)
     only = schedule_of(7, each=2, kinds=(Kind.REDIS_WIPE,), gap_seconds=1.0)
     assert [strike.kind for strike in only] == [Kind.REDIS_WIPE] * 2
+
+
+def test_the_page_names_every_kind_of_strike_and_every_row() -> None:
+    page = (ROOT / "docs" / "chaos.md").read_text(encoding="utf-8")
+    named = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    assert {f"`{kind}`" for kind in Kind} <= set(named)
+    assert ROWS.keys() <= set(named)
