@@ -21,7 +21,7 @@ from speechai.core.after_call import after_call
 from speechai.core.after_denial import after_denial
 from speechai.core.decision import Denial, Denied
 from speechai.core.may_call import may_call
-from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus
+from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus, Phase
 from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
 from speechai.core.waves import is_left_over
@@ -30,7 +30,7 @@ from speechai.operation import provider
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
-from speechai.operation.taking import Taken, Wanted, give_back, take
+from speechai.operation.taking import Taken, Wanted, denied_meanwhile, give_back, take
 from speechai.retell.call_request import PLACED_KEY, CallRequest
 from speechai.store import accounts, attempts, batch_jobs, batches, callbacks, jobs, people
 
@@ -120,6 +120,9 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
             metrics.count_call(metrics.CallStep.ABANDONED)
         give_back(context, job, attempt.id, taken.phone)
         return []
+    if (denied := denied_meanwhile(context, wanted, taken)) is not None:
+        _turn_back(context, wanted, attempt, denied)
+        return []
     try:
         facts = context.retell.create_call(
             _request(context, job, attempt, offer, is_negotiated=wanted.batch.negotiation is not None)
@@ -194,7 +197,16 @@ def _refused(context: Context, wanted: Wanted, attempt: Attempt, error: RetellRe
         metrics.count_call(metrics.CallStep.REFUSED)
 
 
-def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:
+def _turn_back(context: Context, wanted: Wanted, attempt: Attempt, denied: Denied) -> None:
+    """Past the point of no return, but nothing was sent: everything goes back as before it."""
+    log.warning("a call was denied at the last moment", action="place_call", attempt_id=attempt.id, code=denied.code)
+    give_back(context, wanted.job, attempt.id, attempt.to_number)
+    _put_back(context, wanted, denied, context.clock(), phase=Phase.PLACING)
+    if attempts.close(context.store, attempt.id, AttemptState.ABANDONED, {}):
+        metrics.count_call(metrics.CallStep.ABANDONED)
+
+
+def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime, *, phase: Phase = Phase.CLAIMED) -> None:
     """Undoes the claim of a job that may not be called now."""
     step = after_denial(denied, job=wanted.job, batch=wanted.batch, policy=wanted.policy, now=now)
     if step.pause_batch:
@@ -213,6 +225,7 @@ def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -
         denied=_document(denied, now),
         suspended_by=step.suspended_by,
         now=now,
+        phase=phase,
     )
 
 

@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 LONGEST_PACE_WAIT = timedelta(seconds=5)
 """A dialling thread waits this long for its start; a longer queue goes back to the database."""
+STILL_FRESH = timedelta(seconds=2)
+"""What the rules said holds so long unasked: taking all that a call needs is a matter of milliseconds, but a MongoDB
+that hangs, or a host that swaps, may carry it over the end of the hours or past an operator's pause."""
 PERSON_BUSY_WAIT = timedelta(seconds=60)
 LEAKED_AFTER = timedelta(hours=1)
 """A turn so old whose attempt was never recorded belongs to nobody: longer than any claim lasts."""
@@ -72,6 +75,8 @@ class Taken:
     from_number: str
     provider: Provider
     """What was known of Retell when the start was given out."""
+    asked_at: datetime
+    """When the rules were asked last."""
 
 
 def take(context: Context, wanted: Wanted, phone: str, now: datetime) -> Taken | Denied:
@@ -84,12 +89,18 @@ def take(context: Context, wanted: Wanted, phone: str, now: datetime) -> Taken |
     taken = (
         _take_lines(context, wanted, phone, now)
         or _take_turns(context, wanted, phone, now)
-        or _take_start(context, wanted, phone, wanted.today(now))
+        or _take_start(context, wanted, phone, from_number, now)
     )
     if isinstance(taken, Denied):
         give_back(context, wanted.job, wanted.attempt_id, phone)
-        return taken
-    return Taken(phone=phone, from_number=from_number, provider=taken)
+    return taken
+
+
+def denied_meanwhile(context: Context, wanted: Wanted, taken: Taken) -> Denied | None:
+    """What denies the call by now, asked again where the worker has stood still since the rules were asked."""
+    if context.clock() - taken.asked_at <= STILL_FRESH:
+        return None
+    return _ask_again(context, wanted, taken.phone, wanted.today(taken.asked_at))
 
 
 def give_back(context: Context, job: Job, attempt_id: str, phone: str) -> None:
@@ -132,7 +143,7 @@ def _take_turns(context: Context, wanted: Wanted, phone: str, now: datetime) -> 
     return None
 
 
-def _take_start(context: Context, wanted: Wanted, phone: str, today: date) -> Denied | Provider:
+def _take_start(context: Context, wanted: Wanted, phone: str, from_number: str, asked_at: datetime) -> Denied | Taken:
     """The next free start, where Retell takes calls; after a wait for it everything is asked again."""
     now, per_second = context.clock(), context.settings.retell_calls_per_second
     start = capacity.reserve_start(
@@ -150,9 +161,10 @@ def _take_start(context: Context, wanted: Wanted, phone: str, today: date) -> De
         return _no_capacity(context, now, {"limit": f"{per_second:g}"}, earliest=start.free_at - LONGEST_PACE_WAIT)
     if start.at > now:
         context.sleep((start.at - now).total_seconds())
+        today, asked_at = wanted.today(asked_at), context.clock()
         if (denied := _ask_again(context, wanted, phone, today)) is not None:
             return denied
-    return start.provider
+    return Taken(phone=phone, from_number=from_number, provider=start.provider, asked_at=asked_at)
 
 
 def free_leaked_turns(context: Context, person_id: str, phone: str, now: datetime) -> None:
