@@ -35,6 +35,8 @@ from .money_laws import (
 from .record_laws import counters_agree
 from .rules import Limits, rules_of
 
+__all__ = ["FinalStates", "Limits", "Violation", "violations"]
+
 FINAL = ("done", "failed", "cancelled")
 OPEN_ATTEMPT = ("placing", "unknown", "live", "ended")
 NO_CALL_HAPPENED = ("refused", "abandoned")
