@@ -166,6 +166,7 @@ def run(plan: Plan) -> None:
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
                 strikes=dict(+chaos.counts),
                 sent=watch.sent,
+                paid=watch.paid,
                 left_final=[violation.what for violation in watch.final_states.violations],
                 seconds=time.monotonic() - began,
                 is_quiet=is_quiet,

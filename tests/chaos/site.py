@@ -148,7 +148,8 @@ def running_site(folder: Path, seed: int, *, stuck: bool) -> Iterator[Site]:
             name: Process(name, command, environ=environ, log=folder / "logs" / f"{name}.log", cwd=ROOT)
             for name, command in _commands(folder, ports, environ).items()
         }
-        running.callback(lambda: [process.kill() for process in processes.values()])
+        for process in processes.values():
+            running.callback(process.kill)
         site = Site(
             folder=folder,
             environ=environ,

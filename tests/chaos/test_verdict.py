@@ -12,7 +12,7 @@ import pytest
 
 from tests.flow.evidence import Evidence
 from tests.flow.laws import CHECKS, WHEN_QUIET
-from tests.flow.planting import HOUR, MONDAY, a_call, a_job, again, an_action, an_attempt, healthy, promised
+from tests.flow.planting import HOUR, MONDAY, a_call, a_job, again, an_action, an_attempt, an_entry, healthy, promised
 from tests.flow.rules import Limits
 
 from .keeping import calls_of
@@ -31,6 +31,7 @@ def a_run(**fields: Any) -> Run:
         "limits": Limits(concurrency=2, starts_a_second=1.0),
         "stall_seconds": 5.0,
         "sent": [{"batch_id": "list", "ruts": list(RUTS.values()), "bad_rows": 1}],
+        "paid": [{"account_id": "main", "key": "1"}],
         "seconds": 60.0,
     }
     return Run(**{**facts, **fields})
@@ -63,6 +64,11 @@ def starts_in_a_bunch(seen: Evidence) -> None:
     seen.calls += [a_call(f"b{n}", "j1", MONDAY + timedelta(minutes=5), live_until_ms=0) for n in range(8)]
 
 
+def called_every_hour(seen: Evidence) -> None:
+    for hours in (1, 2, 3):
+        again(seen, MONDAY + hours * HOUR)
+
+
 def due_since_long(seen: Evidence) -> None:
     seen.batches[0]["status"] = "running"
     seen.jobs[0].update(status="pending", admitted=True, next_attempt_at=seen.now - 90 * SECOND)
@@ -92,6 +98,12 @@ PLANTED: list[tuple[str, str, Callable[[Evidence], object]]] = [
     ("over the rate", "ahead of the rate", starts_in_a_bunch),
     ("ledger difference", "its ledger says", lambda seen: seen.accounts[0].update(balance=7)),
     ("ledger difference", "its call cost", lambda seen: seen.ledger.pop()),
+    ("ledger difference", "has 0 entries topup:1", lambda seen: seen.ledger.pop(0)),
+    (
+        "ledger difference",
+        "has 1 entries topup:2",
+        lambda seen: seen.ledger.append(an_entry("topup:2", 5, MONDAY, "top_up")),
+    ),
     ("reservations left", "reserved for", lambda seen: seen.accounts[0]["reservations"].update(a9={"amount": 0})),
     ("follow-ups missing or wrong", "followed []", lambda seen: seen.actions.clear()),
     ("follow-ups missing or wrong", "is waiting", lambda seen: seen.actions[0].update(state="waiting")),

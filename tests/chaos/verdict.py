@@ -34,7 +34,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     ),
     "over the concurrency limit": ("limits_hold", "limits_of_accounts"),
     "over the rate": ("starts_keep_the_rate",),
-    "ledger difference": ("balances_agree", "calls_are_charged"),
+    "ledger difference": ("balances_agree", "calls_are_charged", "every_payment_is_booked"),
     "reservations left": ("money_is_free",),
     "follow-ups missing or wrong": (
         "actions_exist_once",
@@ -62,6 +62,8 @@ class Run:
     strikes: Mapping[str, int] = field(default_factory=dict)
     sent: Sequence[Mapping[str, Any]] = ()
     """Each list that the operator was told is taken: `batch_id`, `ruts` and `bad_rows`."""
+    paid: Sequence[Mapping[str, str]] = ()
+    """Each payment that the operator was told is booked: `account_id` and `key`."""
     left_final: Sequence[str] = ()
     """What `FinalStates` saw in its looks during the run."""
     seconds: float = 0.0
@@ -116,6 +118,14 @@ def nobody_due_is_left(evidence: Evidence, run: Run) -> Iterator[str]:
         yield "the system did not come to rest in time"
 
 
+def every_payment_is_booked(evidence: Evidence, run: Run) -> Iterator[str]:
+    """Law 7: what was paid in stands in the ledger, and nothing else does (`balances_agree`: each key once)."""
+    booked = Counter((one["account_id"], one["key"]) for one in evidence.ledger if one["kind"] == "top_up")
+    paid = {(one["account_id"], f"topup:{one['key']}") for one in run.paid}
+    for account_id, key in paid ^ booked.keys():
+        yield f"the ledger of {account_id} has {booked[account_id, key]} entries {key}"
+
+
 def starts_keep_the_rate(evidence: Evidence, run: Run) -> Iterator[str]:
     """Law 6: over no stretch of time more starts than the rate allows in it and in one stall before it."""
     worst = bunching_seconds(evidence, run.limits.starts_a_second)
@@ -147,9 +157,9 @@ def every_action_arrived_under_one_key(evidence: Evidence, run: Run) -> Iterator
         bodies[delivery["key"]].add(delivery["body"])
         if delivery["attempt_id"] not in happened:
             yield f"the receiver got {delivery['key']} for a call that did not happen"
-    for (attempt_id, action), different in keys.items():
+    for (attempt_id, name), different in keys.items():
         if len(different) > 1:
-            yield f"the receiver got {action} of attempt {attempt_id} under {len(different)} keys"
+            yield f"the receiver got {name} of attempt {attempt_id} under {len(different)} keys"
     for key, different in bodies.items():
         if len(different) > 1:
             yield f"the receiver got {len(different)} bodies under {key}"
@@ -162,6 +172,7 @@ OWN_CHECKS = (
     (2, everybody_sent_is_there),
     (2, nobody_due_is_left),
     (6, starts_keep_the_rate),
+    (7, every_payment_is_booked),
     (8, every_action_arrived_under_one_key),
 )
 

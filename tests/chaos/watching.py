@@ -10,9 +10,10 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pymongo
@@ -43,22 +44,23 @@ class Look:
 
 
 class Watch:
-    """The looking thread. `feed` and `pay` are switched off when the run is to come to its end."""
+    """The thread that looks and acts. It sends lists until `end_feeding`, so that there is always somebody to call."""
 
     def __init__(self, site: Site, seed: int, *, list_size: int, low_water: int) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.paid: list[dict[str, str]] = []
         self.final_states = FinalStates()
-        self.look = Look(calls=0, contacts_to_call=0, busy=Counter({"nothing was seen yet": 1}))
-        self.is_feeding = True
+        self._seen = Look(calls=0, contacts_to_call=0, busy=Counter({"nothing was seen yet": 1}))
+        self._is_feeding = True
         self._site, self._low_water = site, low_water
         self._lists: Iterator[List] = lists_of(seed, size=list_size)
         self._client = pymongo.MongoClient[dict[str, Any]](
             site.mongo_uri, tz_aware=True, serverSelectionTimeoutMS=2_000, socketTimeoutMS=8_000
         )
         self._database = self._client[DATABASE]
-        self._top_ups: Counter[str] = Counter()
         self._stopped = Event()
-        self._thread = Thread(target=self._run, daemon=True)
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._running: Future[None] | None = None
         (site.folder / "lists").mkdir()
 
     def open_accounts(self) -> None:
@@ -69,34 +71,41 @@ class Watch:
                 self._pay(account, account.top_up)
 
     def start(self) -> None:
-        self._thread.start()
+        self._running = self._thread.submit(self._run)
 
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-        self._client.close()
+    @property
+    def look(self) -> Look:
+        """The last look. Raises whatever has ended the thread before its time."""
+        if self._running is not None and self._running.done():
+            self._running.result()
+        return self._seen
 
     def end_feeding(self) -> None:
         """No further list; and every account is paid up, so that all can be called."""
-        self.is_feeding = False
+        self._is_feeding = False
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.shutdown()
+        self._client.close()
 
     def _run(self) -> None:
-        was_feeding = True
+        is_paid_up = False
         while not self._stopped.wait(LOOK_SECONDS):
             try:
-                self.look = self._look()
-                if self.is_feeding:
+                self._seen = self._look()
+                if self._is_feeding:
                     self._act()
-                elif was_feeding:
-                    was_feeding = False
+                elif not is_paid_up:
                     for account in ACCOUNTS:
                         if account.top_up:
                             self._pay(account, LAST_TOP_UP)
+                    is_paid_up = True
             except (PyMongoError, OSError):
                 continue  # a server is away; the next look comes in a second
 
     def _act(self) -> None:
-        if self.look.contacts_to_call < self._low_water:
+        if self._seen.contacts_to_call < self._low_water:
             self._send(next(self._lists))
         suspended = {one["_id"] for one in self._database["accounts"].find({"status": "suspended"}, {"_id": 1})}
         for account in ACCOUNTS:
@@ -110,8 +119,9 @@ class Watch:
         self.sent.append({"batch_id": told["batch_id"], "ruts": ruts, "bad_rows": one.bad_rows})
 
     def _pay(self, account: Account, amount: str) -> None:
-        self._top_ups[account.id] += 1
-        self._insist("account", "topup", account.id, amount, "--key", f"payment-{self._top_ups[account.id]}")
+        key = f"payment-{len(self.paid)}"
+        self._insist("account", "topup", account.id, amount, "--key", key)
+        self.paid.append({"account_id": account.id, "key": key})
 
     def _insist(self, *args: str) -> str:
         """A command until it succeeds: whoever types it sees the error and types it again."""
@@ -122,8 +132,10 @@ class Watch:
                 continue
             with (self._site.folder / "logs" / "operator.log").open("a") as log:
                 log.write(f"{datetime.now(UTC).isoformat()} {' '.join(args)}: {done.returncode}\n{done.stderr}")
-            if done.returncode == 0 or self._stopped.wait(0.5):
+            if done.returncode == 0:
                 return done.stdout
+            if self._stopped.wait(0.5):
+                raise ConnectionAbortedError(f"the run is over, and {args} was not taken: {done.stderr}")
 
     def _look(self) -> Look:
         now = datetime.now(UTC)
