@@ -48,6 +48,7 @@ class Service:
     redis_url: str
     log: Path
     metrics_url: str
+    process: subprocess.Popen[bytes]
 
     def send(
         self, body: bytes | Mapping[str, Any], *, key: str = KEY, age_seconds: float = 0.0, **headers: str
@@ -124,6 +125,7 @@ def serving(
         redis_url=redis_url,
         log=log,
         metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
+        process=process,
     )
     try:
         deadline = time.monotonic() + 60
