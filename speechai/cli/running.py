@@ -137,8 +137,13 @@ def webhook_url_here(address: str, port: int) -> str:
     """WEBHOOK_URL for a Retell on this machine; a service that listens everywhere is reached on the loopback."""
     from speechai.web import RETELL_WEBHOOKS
 
+    return f"{here(address, port)}{RETELL_WEBHOOKS}"
+
+
+def here(address: str, port: int) -> str:
+    """Where a service of this machine is reached that listens at `address`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{RETELL_WEBHOOKS}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def simulator_command(port: int, factor: float, *, journal: Path | None = None) -> str:
@@ -182,6 +187,8 @@ def _say_where(settings: Settings, simulated: bool) -> None:
     port = settings.web_port or "(a free port, which its log tells)"
     asked = "calls send their webhooks there" if simulated else _who_sends_webhooks(settings)
     note(f"Web: http://{settings.web_address}:{port}; {asked}")
+    if settings.metrics_port:
+        note(f"Metrics: http://{settings.metrics_address}:{settings.metrics_port}/metrics, for Prometheus")
     note("In another terminal: speechai enqueue examples/cartera.xlsx --use-case debt_collection")
 
 
