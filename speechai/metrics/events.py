@@ -154,11 +154,12 @@ def declare(
     Called by the process that is scraped, after `share_counts`.
     """
     known_tasks, known_use_cases = list(tasks), list(use_cases)
-    series: list[tuple[Counter, tuple[str, ...]]] = [
+    series: list[tuple[Counter | Histogram, tuple[str, ...]]] = [
         *((CALLS, (step.value,)) for step in CallStep),
         *((FINDS, (kind.value,)) for kind in Find),
         *((FOLLOW_UPS, (result.value,)) for result in FollowUpResult),
         *((metric, (task,)) for metric in (UNSENT, EXPIRED) for task in known_tasks),
+        *((TASKS, (task, "failure")) for task in known_tasks),
         *((COST, (use_case,)) for use_case in known_use_cases),
         *((WEBHOOKS, labels) for labels in webhooks),
         *((OUTCOMES, (o, use_case, said)) for o in outcomes for use_case in known_use_cases for said in ("yes", "no")),
