@@ -20,7 +20,7 @@ from speechai.errors import InputError, Unavailable
 if TYPE_CHECKING:
     from config.settings import Settings
     from speechai.cli.following import Look
-    from speechai.embedded.processes import Crew
+    from speechai.embedded.crew import Crew
     from speechai.operation.context import Context
 
 LIST = "cartera.xlsx"

@@ -102,9 +102,11 @@ def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, t
         assert done.json["result"]["jobs"]["done"] + done.json["result"]["jobs"]["failed"] == 2
         assert done.json["result"]["calls"] >= 2
         said(alone, "a webhook: the call is looked at now", 10)
-        doctor = {check["subject"]: check["grade"] for check in alone("doctor", "--json", **settings).json}
+        examined = alone("doctor", "--json", WEBHOOK_URL="https://calls.example.com/webhooks/retell", **settings)
+        doctor = {check["subject"]: check["grade"] for check in examined.json}
         assert [doctor[f"queue {name}"] for name in ("dial", "poll", "work", "files")] == ["ok"] * 4
         assert (doctor["beat"], doctor["embedded servers"], doctor["Retell"]) == ("ok", "ok", "ok")
+        assert (doctor["scans"], doctor["web"]) == ("ok", "ok")
         second = alone("up", **settings)
         assert second.code == 1
         assert "already runs the workers" in second.message()
