@@ -23,22 +23,42 @@ RESTART_SECONDS = 1.0
 class Process:
     """A command that should be running from `start` on. Not for two threads at once."""
 
-    def __init__(self, name: str, command: Sequence[str], *, environ: Mapping[str, str], log: Path, cwd: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        cwd: Path,
+        ready_words: bytes = b"",
+    ) -> None:
         self.name = name
         self.is_wanted = False
         self.ended_by_itself = 0
         self._command, self._environ, self._log, self._cwd = list(command), dict(environ), log, cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._ended_at: float | None = None
+        self._ready_words, self._is_ready, self._log_at = ready_words, False, 0
 
     @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it lives, and has said its `ready_words` since it was started."""
+        if not self._is_ready and self.is_alive:
+            with self._log.open("rb") as log:
+                log.seek(self._log_at)
+                self._is_ready = self._ready_words in log.read()
+        return self._is_ready and self.is_alive
+
     def start(self) -> None:
         """Starts it; what is left of an earlier one is killed first."""
         self.kill()
-        self.is_wanted = True
+        self.is_wanted, self._is_ready = True, False
+        self._log_at = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,

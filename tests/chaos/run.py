@@ -17,13 +17,13 @@ from tests.flow.rules import Limits
 from .keeping import keep
 from .processes import STOP_SECONDS, Process
 from .schedule import LONGEST_PAUSE_SECONDS, Kind, Moment, Strike, schedule_of
-from .site import CONCURRENCY, DATABASE, STARTS_A_SECOND, Site, running_site
+from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site
 from .verdict import Run
 from .watching import Watch
 
-SERVERS = ("redis", "mongo", "retell")
-WORKER_START_SECONDS = 4.0
-"""A restarted process is not struck again before it can have got to its work."""
+PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
+SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.5
+"""Strikes are spread over so great a part of the calls; one that is ahead of them waits so long for calls to come."""
 SLOW_SECONDS = 0.2
 """By which every answer of a slow MongoDB is held up: a call takes some thirty."""
 STEP_SECONDS = 0.05
@@ -44,7 +44,7 @@ class Plan:
     calls: int
     each: int
     kinds: Sequence[Kind] = tuple(Kind)
-    gap_seconds: float = 1.4
+    gap_seconds: float = 1.2
     list_size: int = 40
     low_water: int = 30
     stuck: bool = True
@@ -59,9 +59,7 @@ class _Mend:
     at: float
     action: Callable[[], None]
     ended: Process | None = None
-    ready: Callable[[], bool] = lambda: True
     is_done: bool = False
-    free_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -76,7 +74,7 @@ class _Chaos:
         """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""
         if strike.kind is Kind.MONGO_CUT:
             return "mongo" not in self.mends and (self.site.proxy.has_cut() or not self.counts[strike.kind])
-        return strike.target not in self.mends and self.site.processes[strike.target].is_alive
+        return strike.target not in self.mends and self.site.processes[strike.target].is_ready
 
     def strike(self, strike: Strike) -> None:
         """Does what the strike says; `tend` mends it later."""
@@ -102,8 +100,6 @@ class _Chaos:
             process.kill()
             if strike.kind is Kind.REDIS_WIPE:
                 self.site.wipe_redis()
-        if strike.target in SERVERS:
-            mend.ready = lambda: self.site.is_up(strike.target)
         self.mends[strike.target] = mend
 
     def tend(self) -> None:
@@ -113,13 +109,14 @@ class _Chaos:
             if not mend.is_done and mend.at <= now and self._has_ended(mend, now):
                 mend.action()
                 mend.is_done = True
-                is_start = mend.action == self.site.processes[target].start
-                mend.free_at = now + (WORKER_START_SECONDS if is_start and target not in SERVERS else 0.0)
-            elif mend.is_done and mend.free_at <= now and mend.ready():
+            elif mend.is_done and self._is_at_work(target):
                 del self.mends[target]
         for name, process in self.site.processes.items():
-            if name not in self.mends:
+            if name not in self.mends or self.mends[name].is_done:
                 process.tend()
+
+    def _is_at_work(self, target: str) -> bool:
+        return self.site.processes[target].is_ready and (target not in SERVERS or self.site.is_up(target))
 
     def _has_ended(self, mend: _Mend, now: float) -> bool:
         if mend.ended is None or not mend.ended.is_alive:
@@ -128,9 +125,6 @@ class _Chaos:
             self.counts["SIGTERM that had to be followed by SIGKILL"] += 1
             return True
         return False
-
-
-PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
 
 
 def run(plan: Plan) -> None:
@@ -183,7 +177,9 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
     while left or watch.look.calls < plan.calls:
         chaos.tend()
         report(f"{total - len(left)} of {total} strikes")
-        strike = next(filter(chaos.is_free, left), None) if time.monotonic() >= next_at else None
+        is_behind = watch.look.calls < plan.calls * SPREAD_OVER * (total - len(left)) / max(total, 1)
+        is_time = time.monotonic() >= next_at + (PATIENCE_SECONDS if is_behind else 0.0)
+        strike = next(filter(chaos.is_free, left), None) if is_time else None
         if strike is None:
             time.sleep(STEP_SECONDS)
             continue

@@ -31,6 +31,7 @@ from tests.flow.receiver import BROKEN_OFF, SECRET, Receiver, running_receiver
 from .processes import Process, stop_all
 from .proxy import Proxy, running_proxy
 from .scenario import scenario_of
+from .schedule import BEATS
 
 ROOT = Path(__file__).parents[2]
 DATABASE = "chaos"
@@ -60,6 +61,13 @@ SETTINGS = {
     "LOG_FORMAT": "json",
 }
 """Everything that takes minutes takes seconds; what is left out is as in production."""
+SERVERS = ("redis", "mongo", "retell")
+READY_WORDS = {
+    **dict.fromkeys(SERVERS, b""),  # their ports tell
+    **dict.fromkeys(BEATS, b"beat: Starting"),
+    "web": b"startup complete",
+}
+"""What a process says once it is at work; a Celery worker says ` ready.`"""
 START_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 
@@ -135,7 +143,7 @@ class Site:
 @contextmanager
 def running_site(folder: Path, seed: int, *, stuck: bool) -> Iterator[Site]:
     """A site with servers, provider and receiver; the Procfile's processes are made and not yet started."""
-    ports = {name: free_port() for name in ("redis", "mongo", "retell", "web", "metrics")}
+    ports = {name: free_port() for name in (*SERVERS, "web", "metrics")}
     for name in ("redis", "mongo", "logs"):
         (folder / name).mkdir(parents=True)
     (folder / "scenario.json").write_text(json.dumps(scenario_of(seed, stuck=stuck), indent=1))
@@ -145,7 +153,14 @@ def running_site(folder: Path, seed: int, *, stuck: bool) -> Iterator[Site]:
         running.enter_context(running_receiver(receiver))
         environ = _environ(folder, ports, proxy, receiver)
         processes = {
-            name: Process(name, command, environ=environ, log=folder / "logs" / f"{name}.log", cwd=ROOT)
+            name: Process(
+                name,
+                command,
+                environ=environ,
+                log=folder / "logs" / f"{name}.log",
+                cwd=ROOT,
+                ready_words=READY_WORDS.get(name, b" ready."),
+            )
             for name, command in _commands(folder, ports, environ).items()
         }
         for process in processes.values():
@@ -158,11 +173,11 @@ def running_site(folder: Path, seed: int, *, stuck: bool) -> Iterator[Site]:
             receiver=receiver,
             mongo_uri=f"mongodb://127.0.0.1:{ports['mongo']}/?retryWrites=false&directConnection=true",
         )
-        for name in ("redis", "mongo", "retell"):
+        for name in SERVERS:
             processes[name].start()
-        wait_until(lambda: all(map(site.is_up, ("redis", "mongo", "retell"))), "the servers to answer")
+        wait_until(lambda: all(map(site.is_up, SERVERS)), "the servers to answer")
         yield site
-        crew = [process for name, process in processes.items() if name not in ("redis", "mongo", "retell")]
+        crew = [process for name, process in processes.items() if name not in SERVERS]
         stop_all(crew)
 
 
