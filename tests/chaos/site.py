@@ -75,7 +75,7 @@ COMMAND_SECONDS = 60.0
 class FailingReceiver(Receiver):
     """A customer's receiver that fails by the seed: refuses, breaks off before or after it has taken a follow-up.
 
-    The third try of one follow-up is always answered, so that a run comes to its end.
+    A second try is always answered, so that a run comes to its end.
     """
 
     def __init__(self, seed: int) -> None:
@@ -84,12 +84,12 @@ class FailingReceiver(Receiver):
         self.is_failing = True
 
     def decide(self, key: str, body: bytes) -> int:
-        drawn = random.Random(f"{self._seed}|{key}|{self.tries[key]}").random()
-        if not self.is_failing or self.tries[key] > 2 or drawn > 0.2:
+        drawn = random.Random(f"{self._seed}|{key}").random()
+        if not self.is_failing or self.tries[key] > 1 or drawn > 0.3:
             return self.take(key, body)
-        if drawn > 0.1:
+        if drawn > 0.2:
             return 503
-        if drawn > 0.05:
+        if drawn > 0.1:
             self.take(key, body)
         return BROKEN_OFF
 
