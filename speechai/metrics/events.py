@@ -37,7 +37,7 @@ class CallStep(StrEnum):
 
 
 class Find(StrEnum):
-    """What a scan found that no message led to. The first eight are losses: a healthy system finds none of them."""
+    """What a scan found that no message led to. The first seven are losses: a healthy system finds none of them."""
 
     DEAD_CLAIM = "dead_claim"
     """A job whose worker died before it sent anything."""
@@ -49,7 +49,9 @@ class Find(StrEnum):
     LEAKED_RESERVATION = "leaked_reservation"
     LEAKED_TURN = "leaked_turn"
     UNPOSTED_ENTRY = "unposted_entry"
-    """A movement of money that a dead process had left in its account's outbox."""
+    """A movement of money that a dead process had left in its account's outbox, or one on its way."""
+    LATE_WAVE = "late_wave"
+    """Waves that beat has not opened: it was away, or the sweep came in the same second."""
     REOPENED_BATCH = "reopened_batch"
     """A batch that was closed although a contact of it waits."""
     DUE_FOLLOW_UP = "due_follow_up"

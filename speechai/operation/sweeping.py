@@ -39,7 +39,7 @@ def sweep(context: Context) -> Nudges:
     # The overdue ones last: finding them puts them off, so nothing after them may fail.
     return [
         *_lost_loads(context),
-        *open_due_waves(context),
+        *_late_waves(context),
         *following_up.overdue(context, LIMIT),
         *late_costs.overdue(context, LIMIT),
         *_overdue_polls(context),
@@ -135,6 +135,12 @@ def _overdue_polls(context: Context) -> Nudges:
                 log.warning("a lost poll was found", action="sweep", attempt_id=attempt.id, state=state)
                 found.append(PollCall(attempt.id, attempt.poll_number))
     return found
+
+
+def _late_waves(context: Context) -> Nudges:
+    opened = open_due_waves(context)
+    metrics.count_find(metrics.Find.LATE_WAVE, len(opened))
+    return opened
 
 
 def _lost_loads(context: Context) -> Nudges:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -68,3 +69,20 @@ def test_a_message_has_the_cause_of_who_sends_it_and_keeps_its_own_when_sent_aga
 def test_what_beat_sends_is_caused_by_itself_each_time(app: Any) -> None:
     end_work()
     assert [published_with(app, {"id": name}) for name in ("task-1", "task-2")] == ["task-1", "task-2"]
+
+
+def test_each_command_is_a_cause_of_its_own(app: Any) -> None:
+    from speechai.cli.session import load
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        load()
+        first = published_with(app, {"id": "task-1"})
+        load()
+        second = published_with(app, {"id": "task-2"})
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        end_work()
+    assert len({first, second, "task-1", "task-2"}) == 4

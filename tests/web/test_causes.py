@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -13,15 +14,27 @@ from celery import Celery
 
 from tests.web.serving import Service, event, serving
 
+if TYPE_CHECKING:
+    from tasks.waiting import Waiting
+
 OWN = "7f1c2d3e-aaaa-4000-8000-123456789012"
 
 
 @pytest.fixture(autouse=True)
-def empty_queue(service: Service) -> Iterator[None]:
+def empty_queue(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("REDIS_URL", service.redis_url)
+    monkeypatch.setenv("MONGO_URI", "mongodb://127.0.0.1:1")
     with redis.Redis.from_url(service.redis_url) as broker:
         broker.delete("poll")
         yield
         broker.delete("poll")
+
+
+def waiting_in(service: Service) -> Waiting:
+    """What the metrics tell of the broker."""
+    from tasks.waiting import waiting  # the package reads the environment
+
+    return waiting(service.redis_url, timeout_seconds=5)
 
 
 def cause_in_the_queue(service: Service) -> str:
@@ -39,8 +52,13 @@ def test_an_id_that_is_brought_goes_on_to_the_message_and_survives_its_redeliver
     with Celery(broker=service.redis_url).connection_for_read() as connection:
         message: Any = connection.channel().basic_get("poll")
         assert message.headers["task"] == "tasks.poll_call"
+        before, now = waiting_in(service), datetime.now(UTC)
+        assert (before.lengths["poll"], before.held) == (0, 1)
+        assert before.held_since is not None
+        assert abs(now - before.held_since) < timedelta(seconds=30)
         message.requeue()  # as for a worker that has died with it
     assert cause_in_the_queue(service) == OWN
+    assert (waiting_in(service).lengths["poll"], waiting_in(service).held) == (1, 0)
     assert OWN in service.said()
 
 
