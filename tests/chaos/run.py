@@ -17,7 +17,7 @@ from tests.flow.rules import Limits
 from .keeping import keep
 from .processes import STOP_SECONDS, Process
 from .schedule import LONGEST_PAUSE_SECONDS, Kind, Moment, Strike, schedule_of
-from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site
+from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site, wait_until
 from .verdict import Run
 from .watching import Watch
 
@@ -27,6 +27,8 @@ SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.5
 SLOW_SECONDS = 0.2
 """By which every answer of a slow MongoDB is held up: a call takes some thirty."""
 STEP_SECONDS = 0.05
+STALLED_SECONDS = 240.0
+"""Without a strike or a call for so long the run gives up; what it did not reach is found by the verdict."""
 REPORT_SECONDS = 20.0
 
 
@@ -156,6 +158,7 @@ def run(plan: Plan) -> None:
             site.receiver.taken,
             Run(
                 seed=plan.seed,
+                wanted={"calls": plan.calls, **{kind.value: plan.each for kind in plan.kinds}},
                 limits=Limits(concurrency=CONCURRENCY, starts_a_second=STARTS_A_SECOND),
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
                 strikes=dict(+chaos.counts),
@@ -172,12 +175,16 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
     """Strike after strike until the schedule is through, and on until there are calls enough."""
     left = schedule_of(plan.seed, each=plan.each, kinds=plan.kinds, gap_seconds=plan.gap_seconds)
     total, report = len(left), _Report(plan, watch)
-    next_at = time.monotonic()
     _wait_for_calls(chaos, watch)
-    while left or watch.look.calls < plan.calls:
+    next_at = moved_at = time.monotonic()
+    seen = 0
+    while (left or watch.look.calls < plan.calls) and time.monotonic() < moved_at + STALLED_SECONDS:
         chaos.tend()
         report(f"{total - len(left)} of {total} strikes")
-        is_behind = watch.look.calls < plan.calls * SPREAD_OVER * (total - len(left)) / max(total, 1)
+        calls = watch.look.calls
+        if calls > seen:
+            seen, moved_at = calls, time.monotonic()
+        is_behind = calls < plan.calls * SPREAD_OVER * (total - len(left)) / max(total, 1)
         is_time = time.monotonic() >= next_at + (PATIENCE_SECONDS if is_behind else 0.0)
         strike = next(filter(chaos.is_free, left), None) if is_time else None
         if strike is None:
@@ -185,25 +192,29 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
             continue
         left.remove(strike)
         chaos.strike(strike)
-        next_at = time.monotonic() + strike.gap_seconds
+        moved_at = time.monotonic()
+        next_at = moved_at + strike.gap_seconds
 
 
 def _wait_for_calls(chaos: _Chaos, watch: Watch) -> None:
-    """The first strike finds the site at work."""
-    while watch.look.calls < 3:
+    """The first strike finds the site at work. Raises TimeoutError where it does not come to call at all."""
+
+    def calls() -> bool:
         chaos.tend()
-        time.sleep(STEP_SECONDS)
+        return watch.look.calls >= 3
+
+    wait_until(calls, "the first calls", seconds=STALLED_SECONDS)
 
 
 def _come_to_rest(plan: Plan, chaos: _Chaos, watch: Watch) -> bool:
     """No fault, no strike and no further list; True once nothing is under way, twice in a row."""
-    while chaos.mends:
+    report, end, quiet_since = _Report(plan, watch), time.monotonic() + plan.rest_seconds, None
+    while chaos.mends and time.monotonic() < end:
         chaos.tend()
         time.sleep(STEP_SECONDS)
     chaos.site.ask_simulator("faults", {"faults": []})
     chaos.site.receiver.is_failing = False
     watch.end_feeding()
-    report, end, quiet_since = _Report(plan, watch), time.monotonic() + plan.rest_seconds, None
     while time.monotonic() < end:
         chaos.tend()
         report("coming to rest")

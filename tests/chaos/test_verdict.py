@@ -138,6 +138,11 @@ def test_a_final_state_that_was_left_and_a_run_without_rest_are_found() -> None:
     assert (len(found["contacts lost"]), len(found["stuck jobs"])) == (1, 1)
 
 
+def test_a_run_that_did_less_than_was_asked_is_found() -> None:
+    short = a_run(wanted={"calls": 3, "redis-wipe": 2, "mongo-cut": 1}, strikes={"redis-wipe": 1, "mongo-cut": 1})
+    assert findings(after_a_run(), short)["stuck jobs"] == ["law 2: calls: 2 of 3", "law 2: redis-wipe: 1 of 2"]
+
+
 def test_a_batch_that_nobody_sent_is_found() -> None:
     assert findings(after_a_run(), a_run(sent=[]))["contacts lost"] == ["law 2: batch list was never sent"]
 

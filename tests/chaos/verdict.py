@@ -44,7 +44,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     ),
     "slots leaked": ("slots_are_free",),
     "turns leaked": ("turns_are_free",),
-    "stuck jobs": ("nothing_is_under_way", "nobody_due_is_left"),
+    "stuck jobs": ("nothing_is_under_way", "nobody_due_is_left", "everything_wanted_was_done"),
 }
 """The rows that must be zero, and the checks that find something for them."""
 SOON = timedelta(seconds=60)
@@ -59,6 +59,8 @@ class Run:
     limits: Limits
     stall_seconds: float
     """The longest for which anything was held up between the product's decision to start and the provider's answer."""
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    """What was asked for: `calls`, and strikes of each kind."""
     strikes: Mapping[str, int] = field(default_factory=dict)
     sent: Sequence[Mapping[str, Any]] = ()
     """Each list that the operator was told is taken: `batch_id`, `ruts` and `bad_rows`."""
@@ -126,6 +128,14 @@ def every_payment_is_booked(evidence: Evidence, run: Run) -> Iterator[str]:
         yield f"the ledger of {account_id} has {booked[account_id, key]} entries {key}"
 
 
+def everything_wanted_was_done(evidence: Evidence, run: Run) -> Iterator[str]:
+    """A run in which the system stopped calling, or was struck less than asked, shows nothing."""
+    for what, wanted in run.wanted.items():
+        done = len(evidence.calls) if what == "calls" else run.strikes.get(what, 0)
+        if done < wanted:
+            yield f"{what}: {done} of {wanted}"
+
+
 def starts_keep_the_rate(evidence: Evidence, run: Run) -> Iterator[str]:
     """Law 6: over no stretch of time more starts than the rate allows in it and in one stall before it."""
     worst = bunching_seconds(evidence, run.limits.starts_a_second)
@@ -171,6 +181,7 @@ def every_action_arrived_under_one_key(evidence: Evidence, run: Run) -> Iterator
 OWN_CHECKS = (
     (2, everybody_sent_is_there),
     (2, nobody_due_is_left),
+    (2, everything_wanted_was_done),
     (6, starts_keep_the_rate),
     (7, every_payment_is_booked),
     (8, every_action_arrived_under_one_key),
