@@ -75,6 +75,8 @@ def against_floor(environ: Mapping[str, str], floor_writes: tuple[int, int, int]
         ratios.append(product.calls_a_second / floor.calls_a_second)
         processor_ratios.append(floor.worker_ms / product.worker_ms)
         print(f"round {turn + 1}: product {product}, floor {floor}, ratio {ratios[-1]:.2f}", flush=True)
+    if not ratios:
+        return
     print(
         f"median ratio to the floor: {statistics.median(ratios):.2f} "
         f"(by the workers' processor {statistics.median(processor_ratios):.2f})"

@@ -75,6 +75,7 @@ def one_call(context: Context, commands: Commands, batch_id: str = "once") -> No
         commands.step = "place"
         jobs.issue_ticket(context.store, job_id, 0, until=context.clock() + timedelta(minutes=2))
         _walk(context, commands, PlaceCall(job_id, 1))
+    commands.step = ""
     context.store.batches.update_one({"_id": batch_id}, {"$set": {"status": "completed"}})
 
 
