@@ -172,7 +172,7 @@ def take_wait(words: Words) -> timedelta | None:
 
 
 def hour_text(value: int | float | str) -> str:
-    """What an agent wrote down as an hour, as the text that `read_hour` reads; "" for a number of more than four figures."""
+    """What an agent wrote down as an hour, as a text for `read_hour`; "" for a number of more than four figures."""
     return value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
 
 

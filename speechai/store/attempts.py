@@ -122,6 +122,12 @@ def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -
     return result.modified_count == 1
 
 
+def keep_call_id(store: Store, attempt_id: str, call_id: str) -> None:
+    """Retell has had the call of an attempt that was given up without one."""
+    expected = {"_id": attempt_id, "state": AttemptState.FINISHED, "call_id": None}
+    store.attempts.update_one(expected, {"$set": {"call_id": call_id}})
+
+
 def costs_asked(store: Store, attempt_id: str) -> int:
     """How often a finished attempt's cost was asked for in vain."""
     document = store.attempts.find_one({"_id": attempt_id}, {"cost_looks": 1})
