@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SIMULATOR_PORT = 8900
 SIMULATOR = "simulator"
 LOST_WITH_THE_SIMULATOR = (
-    "It keeps its calls in memory: they are lost, and those that were live are closed as unknown "
-    "after CALL_MAX_DURATION_MINUTES."
+    "It keeps its calls in memory: they are lost, and those that were live hold their lines until they are closed as "
+    "unknown after CALL_MAX_DURATION_MINUTES."
 )
 
 
