@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pymongo
 import pytest
+import redis
 import requests
 
 from config.settings import load_settings
@@ -120,6 +121,21 @@ def test_a_crowd_before_a_server_that_hangs_waits_no_longer_than_one(fenced: Fen
     wait_until(lambda: fenced.is_ready)
     with ThreadPoolExecutor(20) as crowd:
         assert {status for status, _ in crowd.map(lambda _: send(), range(60))} == {204}
+
+
+def test_a_broker_that_is_full_is_told_to_retell_at_once(fenced: Fenced, redis_server: str) -> None:
+    service, attempt_id = fenced.service, fenced.service.attempt()
+    with redis.Redis.from_url(redis_server) as broker:
+        broker.config_set("maxmemory", 1)
+        try:
+            started = time.monotonic()
+            answer = service.send(event("call_ended", attempt_id))
+            assert time.monotonic() - started < AT_ONCE
+            assert (answer.status_code, answer.content) == (503, b"")
+        finally:
+            broker.config_set("maxmemory", 0)
+    assert service.send(event("call_ended", attempt_id)).status_code == 204
+    assert "Traceback" not in service.said()
 
 
 def test_a_refused_signature_needs_no_server(fenced: Fenced) -> None:
