@@ -22,7 +22,7 @@ from .verdict import Run
 from .watching import Watch
 
 PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
-SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.5
+SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.0
 """Strikes are spread over so great a part of the calls; one that is ahead of them waits so long for calls to come."""
 SLOW_SECONDS = 0.2
 """By which every answer of a slow MongoDB is held up: a call takes some thirty."""
@@ -46,7 +46,7 @@ class Plan:
     calls: int
     each: int
     kinds: Sequence[Kind] = tuple(Kind)
-    gap_seconds: float = 1.2
+    gap_seconds: float = 0.9
     list_size: int = 40
     low_water: int = 30
     stuck: bool = True

@@ -152,7 +152,7 @@ class Watch:
             elif job["status"] == "pending" and batches.get(job["batch_id"]) == "running":
                 due = job["next_attempt_at"]
                 busy["contacts due"] += due is None or due < now + FAR
-                to_call += due is not None and due < now + FAR
+                to_call += due is not None and due < now + FAR and job["account_id"] not in SHORT_OF_MONEY
             elif job["status"] == "suspended":
                 busy["contacts suspended"] += 1
         busy["lists not loaded"] = sum(status in ("received", "loading") for status in batches.values())
@@ -164,7 +164,9 @@ class Watch:
             bool(one["reservations"] or one["outbox"]) for one in self._database["accounts"].find()
         )
         calls = self._site.ask_simulator("journal?limit=0")["total_calls"]
-        return Look(calls=calls, contacts_to_call=to_call + busy["contacts under way"], busy=+busy)
+        return Look(calls=calls, contacts_to_call=to_call, busy=+busy)
 
 
-JOB_FIELDS = {"status": 1, "resets": 1, "batch_id": 1, "next_attempt_at": 1}
+JOB_FIELDS = {"status": 1, "resets": 1, "batch_id": 1, "account_id": 1, "next_attempt_at": 1}
+SHORT_OF_MONEY = frozenset(account.id for account in ACCOUNTS if account.top_up)
+"""Their contacts may have to wait for others of the same account: they keep nobody busy."""
