@@ -105,7 +105,7 @@ class Watch:
                 continue  # a server is away; the next look comes in a second
 
     def _act(self) -> None:
-        if self._seen.contacts_to_call < self._low_water:
+        if self._seen.contacts_to_call < self._low_water and not self._seen.busy["lists not loaded"]:
             self._send(next(self._lists))
         suspended = {one["_id"] for one in self._database["accounts"].find({"status": "suspended"}, {"_id": 1})}
         for account in ACCOUNTS:
