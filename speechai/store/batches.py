@@ -94,6 +94,19 @@ def extend_load(store: Store, batch_id: str, owner: str, *, until: datetime, pro
     return _while_loading(store, batch_id, owner, {"reserved_until": until, "progress": dict(progress)})
 
 
+def hand_back_load(store: Store, batch_id: str, owner: str) -> bool:
+    """Gives the batch back to whoever loads it next, without having counted as a try. False where another has it."""
+    result = store.batches.update_one(
+        {"_id": batch_id, "status": BatchStatus.LOADING, "load_owner": owner},
+        {
+            "$set": {"status": BatchStatus.RECEIVED},
+            "$unset": {"load_owner": "", "reserved_until": "", "progress": ""},
+            "$inc": {"load_tries": -1},
+        },
+    )
+    return result.modified_count == 1
+
+
 def open_batch(store: Store, batch_id: str, owner: str, *, facts: Mapping[str, Any], now: datetime) -> bool:
     """The one write that makes a loaded batch appear: `running`, with its counts."""
     return _while_loading(store, batch_id, owner, {**facts, "status": BatchStatus.RUNNING, "loaded_at": now})

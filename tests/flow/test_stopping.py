@@ -12,7 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -250,6 +252,27 @@ def test_files_that_are_being_loaded_are_loaded_whole_and_the_next_one_waits(sit
         assert batch["counts"]["contacts"] == batch["counts"]["rows"] == sizes[batch["_id"]]
         assert store.jobs.count_documents({"batch_id": batch["_id"]}) == sizes[batch["_id"]]
         assert batch["load_tries"] == 1, "nothing was loaded twice"
+
+
+def test_a_load_that_cannot_be_finished_in_time_is_handed_back_and_is_no_try(site: Site) -> None:
+    path = write_list(site.folder / "list.csv", [debtor(n) for n in range(1_200)])
+    order = Order(use_case="debt_collection", pacing=Pacing.CONTINUOUS, policy="always")
+    batch_id = submit(site.context, path, order).batch_id
+    store, asked, seconds = site.context.store, count(1), count()
+    began = datetime.now(UTC)
+    hasty = replace(site.context, clock=lambda: began + timedelta(seconds=2 * next(seconds)))
+
+    def must_end() -> bool:
+        return next(asked) > 1 and store.jobs.find_one({"batch_id": batch_id}) is not None
+
+    assert loading.load_batch(hasty, batch_id, must_end=must_end) == [LoadBatch(batch_id)]
+    handed_back = batches.get_batch_document(store, batch_id)
+    assert handed_back is not None
+    assert (handed_back["status"], handed_back["load_tries"]) == ("received", 0)
+    assert 0 < store.jobs.count_documents({"batch_id": batch_id}) < 1_200, "half of it was written"
+    loading.load_batch(site.context, batch_id)
+    assert store.jobs.count_documents({"batch_id": batch_id}) == 1_200
+    assert store.batches.count_documents({"status": "running", "load_tries": 1}) == 1
 
 
 def test_a_receiver_that_is_slow_is_waited_for_and_gets_nothing_twice(
