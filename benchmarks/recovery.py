@@ -175,6 +175,7 @@ def _recover(here: Rig) -> Recovered:
         if time.time() > ended_at + LONGEST_SECONDS:
             raise TimeoutError(f"after {LONGEST_SECONDS:.0f} s these have had no call: {here.told(left)}")
         time.sleep(0.25)
+        here.tend()
         if left:
             left, attended_after = here.without_a_call(left), time.time() - ended_at
     return Recovered(

@@ -68,6 +68,11 @@ class Rig:
         for name in names:
             self.processes[name].start()
 
+    def tend(self) -> None:
+        """Starts again what ended by itself, as a supervisor does: losing Redis can end a Celery worker."""
+        for process in self.processes.values():
+            process.tend()
+
     def pause_retell(self, seconds: float) -> None:
         """It answers nobody for a while, and goes on where it was."""
         self.retell.process.send_signal(signal.SIGSTOP)

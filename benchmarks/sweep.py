@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from benchmarks.counting import Commands, counted_context
-from benchmarks.harness import servers, simulator
+from benchmarks.harness import cpu_seconds, server_pids, servers, simulator
 from benchmarks.lists import AT_ONCE, batch_document, contact, fill
 from config.settings import load_settings
 from speechai.core.model import Attempt, AttemptState, JobStatus
@@ -44,16 +43,16 @@ def main() -> None:
                     settings = load_settings({**environ, "RETELL_BASE_URL": retell.url, "LOG_LEVEL": "ERROR"})
                     configure_logs(settings)
                     context, commands = counted_context(settings)
-                    growth(context, commands, size)
+                    growth(context, commands, size, _mongo(environ))
 
 
-def _waiting_and_due(context: Context, commands: Commands, size: int) -> None:
+def _waiting_and_due(context: Context, commands: Commands, size: int, mongo: Sequence[int]) -> None:
     fill(context, "list", size, due_at=DUE_AT)
-    _measure(f"{size:>9,} waiting ", replace(context, clock=lambda: NOW), commands)
-    _measure(f"{size:>9,} due     ", replace(context, clock=lambda: DUE_AT), commands)
+    _measure(f"{size:>9,} waiting ", replace(context, clock=lambda: NOW), commands, mongo)
+    _measure(f"{size:>9,} due     ", replace(context, clock=lambda: DUE_AT), commands, mongo)
 
 
-def _finished(context: Context, commands: Commands, size: int) -> None:
+def _finished(context: Context, commands: Commands, size: int, mongo: Sequence[int]) -> None:
     fill(context, "list", 100, due_at=DUE_AT)
     for number in range(0, size, LIST):
         closed_at = NOW - timedelta(hours=number // LIST + 1)
@@ -62,7 +61,12 @@ def _finished(context: Context, commands: Commands, size: int) -> None:
         context.store.batches.insert_one({**batch_document(batch_id, created_at=closed_at), **closed})
     _insert(context.store.jobs, (_finished_job(n) for n in range(size)))
     _insert(context.store.attempts, (_finished_attempt(n) for n in range(size)))
-    _measure(f"{size:>9,} finished", replace(context, clock=lambda: NOW), commands)
+    _measure(f"{size:>9,} finished", replace(context, clock=lambda: NOW), commands, mongo)
+
+
+def _mongo(environ: Mapping[str, str]) -> list[int]:
+    """The process of the embedded database; [] for one of MONGO_URI, whose processor is not measured."""
+    return [pid for name, pid in server_pids(environ).items() if name == "mongo"]
 
 
 def _finished_job(number: int) -> Document:
@@ -96,7 +100,7 @@ def _insert(collection: Documents, documents: Iterator[Document]) -> None:
         collection.insert_many(chunk, ordered=False)
 
 
-def _measure(what: str, context: Context, commands: Commands) -> None:
+def _measure(what: str, context: Context, commands: Commands, mongo: Sequence[int]) -> None:
     """RUNS scans of each kind after one that makes what is made once (slots, the main account, the caller numbers)."""
 
     def ping() -> None:
@@ -110,14 +114,16 @@ def _measure(what: str, context: Context, commands: Commands) -> None:
     for name, scan in scans:
         scan()
         commands.clear()
-        times = []
+        times, used = [], cpu_seconds(mongo)
         for _ in range(RUNS):
             started = time.perf_counter()
             scan()
             times.append((time.perf_counter() - started) * 1000)
+        processor = (cpu_seconds(mongo) - used) / RUNS * 1000
         reads, writes = commands.reads.total() / RUNS, commands.writes.total() / RUNS
         print(
             f"{what} {name:12} p50 {statistics.median(times):9.2f} ms, worst {max(times):9.2f} ms, "
+            f"processor of the database {processor:8.1f} ms, "
             f"{reads:6.1f} reads, {writes:5.1f} writes{_dearest(commands)}",
             flush=True,
         )
@@ -132,4 +138,4 @@ def _dearest(commands: Commands) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
