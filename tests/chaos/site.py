@@ -44,8 +44,9 @@ SETTINGS = {
     "RETELL_READ_TIMEOUT_SECONDS": "2",
     "WORKER_COUNT": "6",
     "LEASE_SECONDS": "6",
-    "DISPATCH_INTERVAL_SECONDS": "1",
-    "SWEEP_INTERVAL_SECONDS": "2",
+    # Beat's messages expire with their interval: on a busy machine a shorter one would be thrown away by most starts.
+    "DISPATCH_INTERVAL_SECONDS": "3",
+    "SWEEP_INTERVAL_SECONDS": "5",
     "CALL_POLLING_INTERVAL": "1",
     "CALL_MAX_DURATION_MINUTES": "1",
     "RETRY_DELAY_MINUTES": "0.03",
