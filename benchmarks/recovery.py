@@ -108,7 +108,7 @@ FAULTS = (
         strike=lambda here: here.restart("dial", "poll", "work"),
         bound="LEASE_SECONDS + SWEEP_INTERVAL_SECONDS",
     ),
-    Fault(name="redis", strike=_server_away("redis"), bound="reconnecting; else as wiped"),
+    Fault(name="redis", strike=_server_away("redis"), bound="the workers' start; as poll"),
     Fault(
         name="redis-wiped", strike=_server_away("redis", wiped=True), bound="LEASE_SECONDS + DISPATCH_INTERVAL_SECONDS"
     ),
