@@ -6,12 +6,12 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 CHILDREN := 2
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo up test check format lock bench mutants clean setup
+.PHONY: help demo up test check format lock bench chaos mutants clean setup
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  ARGS='...' is passed on to demo, up, test and mutants; PYTHON=... chooses the interpreter for $(VENV)."
+	@echo "  ARGS='...' is passed on to demo, up, test, bench, chaos and mutants; PYTHON=... chooses the interpreter for $(VENV)."
 
 demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator included: progress, report, end
 	@exec $(BIN)/python -m speechai demo $(ARGS)
@@ -40,6 +40,9 @@ lock: $(VENV)/run.stamp ## requirements*.txt anew from requirements*.in
 
 bench: $(VENV)/dev.stamp ## the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/dev.stamp ## kills, pauses and lost data from a seed while it calls; an outside checker judges (20 minutes; short in test)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 mutants: $(VENV)/dev.stamp ## faults put into core and catalogue: how many do the unit tests find? (an hour; not in CI)
 	@$(BIN)/mutmut run --max-children $(CHILDREN) $(ARGS)

@@ -1,10 +1,10 @@
-"""Runs the benchmarks named on the command line, or all: memory, calls, ingest, due_scan, planning, webhooks."""
+"""Runs the benchmarks named on the command line, or all of them, in this order."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import calls, due_scan, ingest, memory, planning, webhooks
+from benchmarks import calls, due_scan, faults, ingest, memory, planning, recovery, safety, sweep, webhooks
 
 BENCHMARKS = {
     "memory": memory.main,
@@ -13,6 +13,10 @@ BENCHMARKS = {
     "due_scan": due_scan.main,
     "planning": planning.main,
     "webhooks": webhooks.main,
+    "safety": safety.main,
+    "faults": faults.main,
+    "sweep": sweep.main,
+    "recovery": recovery.main,
 }
 
 

@@ -8,138 +8,92 @@ what is measured is throughput, not latency.
 from __future__ import annotations
 
 import os
+import statistics
+import subprocess
 import time
-from collections import Counter
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from pymongo import MongoClient, monitoring
+from pymongo import MongoClient
 
-from benchmarks.harness import cpu_seconds, servers, simulator, wait_until, workers
+from benchmarks.counting import counted_context
+from benchmarks.harness import cpu_seconds, server_pids, servers, simulator, wait_until, workers
+from benchmarks.lists import fill, one_call
+from config.settings import load_settings
+from speechai.logs import configure_logs
 
 CALLS = int(os.environ.get("BENCH_CALLS", "1500"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 THREADS = {"dial": 8, "poll": 8}
-WRITES = ("insert", "update", "delete")
+SETTINGS = {
+    "RETELL_CONCURRENCY": "400",
+    "RETELL_CALLS_PER_SECOND": "1000",
+    "CALL_POLLING_INTERVAL": "0.5",
+    "LOG_LEVEL": "WARNING",
+}
 
 
-class WriteCounter(monitoring.CommandListener):
-    """Counts write commands under whatever step is named at the time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One round of one side."""
 
-    def __init__(self) -> None:
-        self.step, self.counts = "", Counter[str]()
+    calls_a_second: float
+    worker_ms: float
+    """Processor of the workers, a call."""
+    database_ms: float | None
+    """Processor of the embedded database, a call; None where MONGO_URI was given."""
 
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name in WRITES:
-            self.counts[self.step] += 1
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+    def __str__(self) -> str:
+        database = "" if self.database_ms is None else f", database {self.database_ms:.1f} ms"
+        return f"{self.calls_a_second:6.1f} calls/s (a call: workers {self.worker_ms:.1f} ms{database})"
 
 
 def main() -> None:
-    with servers() as environ, simulator() as url:
-        environ |= {
-            "RETELL_BASE_URL": url,
-            "RETELL_CONCURRENCY": "400",
-            "RETELL_CALLS_PER_SECOND": "1000",
-            "CALL_POLLING_INTERVAL": "0.5",
-            "LOG_LEVEL": "WARNING",
-        }
-        os.environ.update(environ)
+    with installation() as environ:
         writes = count_writes()
-        environ["FLOOR_WRITES"] = ",".join(str(n) for n in writes)
         print(f"writes a call: ticket and placing {writes[0]}, poll {writes[1]}, finish {writes[2]}")
-        ratios, cpu_ratios = [], []
-        for turn in range(ROUNDS):
-            floor, floor_cpu = run_floor(environ, turn)
-            product, product_cpu = run_product(environ, turn)
-            ratios.append(product / floor)
-            cpu_ratios.append(floor_cpu / product_cpu)
-            print(
-                f"round {turn + 1}: product {product:6.1f} calls/s ({product_cpu * 1000:.1f} ms worker CPU a call), "
-                f"floor {floor:6.1f} calls/s ({floor_cpu * 1000:.1f} ms), ratio {ratios[-1]:.2f}",
-                flush=True,
-            )
-        print(
-            f"median ratio to the floor: {sorted(ratios)[len(ratios) // 2]:.2f} "
-            f"(by worker CPU {sorted(cpu_ratios)[len(cpu_ratios) // 2]:.2f})"
-        )
+        against_floor(environ, writes)
+
+
+@contextmanager
+def installation() -> Iterator[dict[str, str]]:
+    """The environment of servers and a simulator in no time, also as this process's own."""
+    with servers() as environ, simulator() as retell:
+        environ |= {"RETELL_BASE_URL": retell.url, **SETTINGS}
+        os.environ.update(environ)
+        configure_logs(load_settings(environ))
+        yield environ
+
+
+def against_floor(environ: Mapping[str, str], floor_writes: tuple[int, int, int]) -> None:
+    """Rounds of both sides, and the median of their ratios; the floor writes so often in place, poll and finish."""
+    environ = {**environ, "FLOOR_WRITES": ",".join(str(n) for n in floor_writes)}
+    ratios, processor_ratios = [], []
+    for turn in range(ROUNDS):
+        floor, product = run_floor(environ, turn), run_product(environ, turn)
+        ratios.append(product.calls_a_second / floor.calls_a_second)
+        processor_ratios.append(floor.worker_ms / product.worker_ms)
+        print(f"round {turn + 1}: product {product}, floor {floor}, ratio {ratios[-1]:.2f}", flush=True)
+    if not ratios:
+        return
+    print(
+        f"median ratio to the floor: {statistics.median(ratios):.2f} "
+        f"(by the workers' processor {statistics.median(processor_ratios):.2f})"
+    )
 
 
 def count_writes() -> tuple[int, int, int]:
     """The write commands of one call: from ticket to acceptance, its one poll, its finish."""
     from config.settings import get_settings
-    from speechai.operation import calling, dispatching, finishing, polling
-    from speechai.operation.context import open_context
-    from speechai.operation.nudges import Finish, PlaceCall, PollCall
-    from speechai.store.connection import open_store
 
-    settings, counter = get_settings(), WriteCounter()
-    client: MongoClient[dict[str, Any]] = MongoClient(settings.mongo_uri, event_listeners=[counter], tz_aware=True)
-    context = replace(open_context(settings), store=open_store(client, settings))
-    fill(context, "count", 1)
-    dispatching.dispatch_due(context)  # makes the slots, which is not part of a call
-    context.store.jobs.update_many({}, {"$set": {"next_attempt_at": context.clock()}})
-    counter.counts.clear()
-    counter.step = "place"
-    nudges = dispatching.dispatch_due(context)
-    while nudges:
-        match nudges.pop():
-            case PlaceCall(job_id, ticket):
-                nudges += calling.place_call(context, job_id, ticket)
-            case PollCall(attempt_id, number):
-                time.sleep(0.5)
-                counter.step = "poll"
-                nudges += polling.poll_call(context, attempt_id, number)
-            case Finish(attempt_id):
-                counter.step = "finish"
-                nudges += finishing.finish(context, attempt_id)
-    return counter.counts["place"], counter.counts["poll"], counter.counts["finish"]
+    context, commands = counted_context(get_settings())
+    one_call(context, commands)
+    return commands.writes["place"], commands.writes["poll"], commands.writes["finish"]
 
 
-def fill(context: Any, batch_id: str, count: int) -> None:
-    """A running batch of `count` contacts that are due now."""
-    from speechai.core.model import Job, JobStatus
-    from speechai.store import jobs
-    from speechai.store.indexes import create_indexes
-
-    create_indexes(context.store)
-    new = [
-        Job(
-            id=f"{batch_id}-{n:05d}",
-            batch_id=batch_id,
-            account_id="main",
-            person_id=f"{batch_id}-{n}",
-            use_case="debt_collection",
-            status=JobStatus.PENDING,
-            nombre="Ana",
-            to_number=f"+569{70000000 + n}",
-            position=n,
-            next_attempt_at=context.clock(),
-        )
-        for n in range(count)
-    ]
-    jobs.insert_jobs(context.store, new)
-    context.store.batches.insert_one(
-        {
-            "_id": batch_id,
-            "account_id": "main",
-            "name": batch_id,
-            "use_case": "debt_collection",
-            "pacing": "continuous",
-            "policy": "always",
-            "status": "running",
-            "time_zone": "America/Santiago",
-            "country": "CL",
-            "created_at": context.clock(),
-        }
-    )
-
-
-def run_product(environ: dict[str, str], turn: int) -> tuple[float, float]:
-    """(calls a second, worker CPU seconds a call)."""
+def run_product(environ: Mapping[str, str], turn: int) -> Measured:
+    """One round of the product: CALLS contacts that are due at once."""
     from config.settings import get_settings
     from speechai.operation.context import open_context
     from speechai.operation.dispatching import dispatch_due
@@ -149,20 +103,20 @@ def run_product(environ: dict[str, str], turn: int) -> tuple[float, float]:
     with workers("tasks", THREADS, environ) as processes:
         time.sleep(4)
         fill(context, batch_id, CALLS)
-        before, started = cpu_seconds(processes), time.monotonic()
+        stop = _stopwatch(environ, processes)
 
         def finished() -> bool:
             send(dispatch_due(context))
             return context.store.jobs.count_documents({"batch_id": batch_id, "status": "done"}) >= CALLS
 
         wait_until(finished)
-        elapsed, used = time.monotonic() - started, cpu_seconds(processes) - before
+        measured = stop()
     context.store.batches.update_one({"_id": batch_id}, {"$set": {"status": "completed"}})
-    return CALLS / elapsed, used / CALLS
+    return measured
 
 
-def run_floor(environ: dict[str, str], turn: int) -> tuple[float, float]:
-    """(calls a second, worker CPU seconds a call) of the bare tasks."""
+def run_floor(environ: Mapping[str, str], turn: int) -> Measured:
+    """One round of the bare tasks."""
     from benchmarks.floor import app
     from config.settings import get_settings
 
@@ -172,11 +126,27 @@ def run_floor(environ: dict[str, str], turn: int) -> tuple[float, float]:
     with workers("benchmarks.floor", THREADS, environ) as processes:
         time.sleep(4)
         collection.create_index("done")
-        before, started = cpu_seconds(processes), time.monotonic()
+        stop = _stopwatch(environ, processes)
         for number in range(first, first + CALLS):
             app.send_task("floor.place", args=(number,))
         wait_until(lambda: collection.count_documents({"done": True}) >= first + CALLS)
-        return CALLS / (time.monotonic() - started), (cpu_seconds(processes) - before) / CALLS
+        return stop()
+
+
+def _stopwatch(environ: Mapping[str, str], processes: Sequence[subprocess.Popen[bytes]]) -> Callable[[], Measured]:
+    """Starts measuring; what it returns tells the round once it is over."""
+    database = [pid for name, pid in server_pids(environ).items() if name == "mongo"]
+    pids = [process.pid for process in processes]
+    started, workers_before, database_before = time.monotonic(), cpu_seconds(pids), cpu_seconds(database)
+
+    def stop() -> Measured:
+        return Measured(
+            calls_a_second=CALLS / (time.monotonic() - started),
+            worker_ms=(cpu_seconds(pids) - workers_before) / CALLS * 1000,
+            database_ms=(cpu_seconds(database) - database_before) / CALLS * 1000 if database else None,
+        )
+
+    return stop
 
 
 if __name__ == "__main__":

@@ -72,9 +72,9 @@ def _report(name: str, process: subprocess.Popen[bytes], send: Callable[[str], i
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(timed, ids[:CLIENTS]))  # connections stand, also those to the broker
-        began, cpu = time.perf_counter(), cpu_seconds([process])
+        began, cpu = time.perf_counter(), cpu_seconds([process.pid])
         results = list(clients.map(timed, ids))
-        seconds, cpu = time.perf_counter() - began, cpu_seconds([process]) - cpu
+        seconds, cpu = time.perf_counter() - began, cpu_seconds([process.pid]) - cpu
     took = sorted(milliseconds for milliseconds, _ in results)
     statuses = sorted({status for _, status in results})
     print(

@@ -57,6 +57,10 @@ class Settings(BaseModel):
     retell_calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 1.0
     retell_connect_timeout_seconds: Positive = 5.0
     retell_read_timeout_seconds: Positive = 30.0
+    breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    breaker_rest_seconds: Positive = 30.0
+    breaker_longest_rest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    pace_recovery_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
 
     # Workers
     worker_count: Annotated[int, Field(ge=1, le=500)] = 8
@@ -98,6 +102,8 @@ class Settings(BaseModel):
     flower_basic_auth: SecretStr | None = None
     flower_address: str = "127.0.0.1"
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
+    metrics_address: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
     @field_validator("retell_from_number", "retell_webhook_keys", mode="before")
     @classmethod
@@ -180,6 +186,12 @@ class Settings(BaseModel):
         needed = self.retell_connect_timeout_seconds + self.retell_read_timeout_seconds
         if self.lease_seconds <= needed:
             raise ValueError(f"LEASE_SECONDS must be greater than the sum of Retell's two timeouts ({needed:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _rests_grow(self) -> Self:
+        if self.breaker_rest_seconds > self.breaker_longest_rest_seconds:
+            raise ValueError("BREAKER_LONGEST_REST_SECONDS must be at least BREAKER_REST_SECONDS")
         return self
 
     @property

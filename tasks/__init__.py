@@ -12,6 +12,7 @@ the truth; any of these messages may come late, twice or never.
 
 from __future__ import annotations
 
+from tasks import observing as observing  # connected to Celery's signals by this
 from tasks.app import app
 from tasks.batches import enqueue_batch, load_batch
 from tasks.calls import ask_cost, deliver_action, finish, place_call, poll_call

@@ -17,12 +17,14 @@ from kombu.exceptions import OperationalError
 import config
 from config.celery import celery_settings
 from config.settings import get_settings
+from speechai import metrics
 from speechai.errors import SpeechAIError
 from speechai.logs import configure_logs
 from speechai.operation.context import Context, open_context
 from speechai.operation.nudges import AskCost, DeliverAction, DispatchDue, Finish, LoadBatch, Nudge, PlaceCall, PollCall
 from speechai.retell.simulator_note import with_simulator
 from speechai.store.accounts import ensure_main
+from speechai.store.connection import reachable
 from speechai.store.indexes import create_indexes
 
 log = structlog.get_logger(__name__)
@@ -30,8 +32,17 @@ log = structlog.get_logger(__name__)
 # Flower reads its options from this file also where it is started by hand: without it the pages would stand open.
 os.environ.setdefault("FLOWER_CONF", str(Path(config.__file__).with_name("flower.py")))
 
+if "celery" in Path(sys.argv[0]).parts:
+    # Its own command warns and speaks before it asks for our logs below: a collector of JSON could not read that.
+    configure_logs(get_settings())
+
 app = Celery("speechai")
 app.conf.update(celery_settings(get_settings()))
+
+
+BROKER_AWAY = (OperationalError, OSError, AttributeError)
+"""How Celery says that a message was not taken. kombu's Redis transport raises AttributeError on a connection that was
+closed under it."""
 
 
 def context() -> Context:
@@ -49,7 +60,8 @@ def send(nudges: Iterable[Nudge]) -> None:
         name, args, options = message_of(nudge)
         try:
             app.send_task(name, args=args, **options)
-        except (OperationalError, OSError) as error:
+        except BROKER_AWAY as error:
+            metrics.count_unsent(name)
             log.warning("a message could not be sent; the sweep will", action="send", task=name, why=str(error))
 
 
@@ -86,8 +98,9 @@ def _prepare(**_: Any) -> None:
     can only throw away.
     """
     try:
-        create_indexes(context().store)
-        ensure_main(context().store, now=context().clock())
+        with reachable():
+            create_indexes(context().store)
+            ensure_main(context().store, now=context().clock())
     except SpeechAIError as error:
         print(f"Error: the worker does not start: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -6,11 +6,22 @@ most of which never see a file.
 
 from __future__ import annotations
 
+import time
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
+from celery.signals import worker_shutting_down
+
 from speechai.core.model import Pacing
 from tasks.app import app, context, send
+
+FINISH_SECONDS = 15.0
+"""For a load that is under way when its worker is told to stop: half of the grace that `speechai up` gives."""
+
+_told_to_stop_at = RawValue("d", 0.0)
+"""On the host's clock that never goes back; 0 while nobody has. Made before the fork: the children of a prefork worker
+see it, and it is their parent that is told."""
 
 
 @app.task(name="tasks.enqueue_batch")
@@ -60,7 +71,20 @@ def enqueue_batch(
 
 @app.task(name="tasks.load_batch", soft_time_limit=3_600, time_limit=3_660)
 def load_batch(batch_id: str) -> None:
-    """Turn the stored file of a batch into jobs: whole or not at all. A batch that is loaded is left alone."""
+    """Turn the stored file of a batch into jobs: whole or not at all. A batch that is loaded is left alone.
+
+    One that is being loaded when its worker is stopped is finished, or handed back before the worker would be killed.
+    """
     from speechai.operation import loading
 
-    send(loading.load_batch(context(), batch_id))
+    send(loading.load_batch(context(), batch_id, must_end=_must_end))
+
+
+def _must_end() -> bool:
+    told_at = float(_told_to_stop_at.value)
+    return told_at > 0 and time.monotonic() > told_at + FINISH_SECONDS
+
+
+@worker_shutting_down.connect
+def _note_stop(**_: Any) -> None:
+    _told_to_stop_at.value = time.monotonic()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from speechai.operation import dispatching, sweeping, waves
+from speechai.store import liveness
+from speechai.store.liveness import Scan
 from tasks.app import app, context, send
 
 
 @app.task(name="tasks.dispatch_due")
 def dispatch_due() -> None:
     """Hand out the jobs whose time has come, as many as there are free lines, in turn over accounts and batches."""
-    send(dispatching.dispatch_due(context()))
+    here = context()
+    send(dispatching.dispatch_due(here))
+    liveness.note(here.store, Scan.DISPATCH, here.clock())
 
 
 @app.task(name="tasks.open_wave")
@@ -21,4 +25,6 @@ def open_wave() -> None:
 @app.task(name="tasks.sweep")
 def sweep() -> None:
     """Find again every wait whose message or worker was lost, release what leaked, close what is complete."""
-    send(sweeping.sweep(context()))
+    here = context()
+    send(sweeping.sweep(here))
+    liveness.note(here.store, Scan.SWEEP, here.clock())

@@ -15,6 +15,7 @@ from kombu.pools import ProducerPool
 
 from config.celery import celery_settings
 from config.settings import Settings
+from speechai import metrics
 from speechai.errors import Unavailable
 from speechai.operation.nudges import Nudge
 from tasks.app import app, message_of
@@ -41,12 +42,14 @@ class Publisher:
 
     def publish(self, nudges: Iterable[Nudge]) -> None:
         """Sends what should happen next. Raises Unavailable; some of it may have been sent all the same."""
+        name = ""
         try:
             for nudge in nudges:
                 name, args, options = message_of(nudge)
                 with self._producers.acquire(block=True, timeout=self._timeout_seconds) as producer:
                     app.send_task(name, args=args, producer=producer, retry=False, **options)
         except (OperationalError, redis.RedisError, OSError) as error:
+            metrics.count_unsent(name)
             raise Unavailable(f"the broker took no message: {error}") from None
 
     def ping(self) -> None:

@@ -20,7 +20,7 @@ from speechai.errors import InputError, Unavailable
 if TYPE_CHECKING:
     from config.settings import Settings
     from speechai.cli.following import Look
-    from speechai.embedded.processes import Crew
+    from speechai.embedded.crew import Crew
     from speechai.operation.context import Context
 
 LIST = "cartera.xlsx"
@@ -133,6 +133,7 @@ def _environment(data_dir: Path, port: int) -> Iterator[Settings]:
         "RETELL_FROM_NUMBER": DEFAULT_FROM_NUMBER,
         "FLOWER_PORT": str(free_port()),
         "WEB_PORT": str(web_port),
+        "METRICS_PORT": "0",  # the counts are kept, and nobody scrapes a demonstration
         "WEBHOOK_URL": webhook_url_here("127.0.0.1", web_port),
     }
     before = dict(os.environ)

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from speechai import __version__
+from speechai.cli.doctor_work import work_checks
 from speechai.cli.findings import Check, fine, warning, wrong
 from speechai.cli.session import require_redis
 from speechai.errors import SpeechAIError, Unavailable
@@ -69,13 +70,15 @@ def settings_checks(settings: Settings) -> list[Check]:
 
 
 def server_checks(settings: Settings) -> list[Check]:
-    """MongoDB, Redis and, where Redis answers, the workers and beat."""
+    """MongoDB, Redis and, where Redis answers, the workers, beat and what they do."""
     mongo = [*_embedded(settings), *_mongo(settings)]
     try:
         require_redis(settings)
     except Unavailable as error:
         return [*mongo, wrong("Redis", str(error), "start Redis, correct REDIS_URL, or unset it for an embedded one")]
-    return [*mongo, *_redis(settings), *_workers(settings)]
+    workers = _workers(settings)
+    answer = any(check.subject.startswith("queue ") for check in workers)
+    return [*mongo, *_redis(settings), *workers, *work_checks(settings, workers_answer=answer)]
 
 
 def _embedded(settings: Settings) -> list[Check]:

@@ -30,6 +30,7 @@ from speechai.cli import (
     jobs,
     numbers,
     planning,
+    provider,
     reporting,
     running,
     trace,
@@ -53,8 +54,8 @@ def speechai() -> None:
 
 
 _MODULES = (
-    enqueueing, planning, batches, jobs, why, trace, do_not_call, accounts, numbers, alerts, reporting, checking,
-    running, backup, demonstration,
+    enqueueing, planning, batches, jobs, why, trace, do_not_call, accounts, numbers, provider, alerts, reporting,
+    checking, running, backup, demonstration,
 )  # fmt: skip
 
 for _module in _MODULES:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 SIMULATOR_PORT = 8900
+SIMULATOR = "simulator"
+LOST_WITH_THE_SIMULATOR = (
+    "It keeps its calls in memory: they are lost, and those that were live hold their lines until they are closed as "
+    "unknown after CALL_MAX_DURATION_MINUTES."
+)
 
 
 @click.command()
@@ -62,12 +67,13 @@ def simulator(
 def up(no_simulator: bool, factor: float) -> None:
     """Keep everything running: workers, beat, Flower, embedded servers; Ctrl-C stops it all.
 
-    With RETELL_API_KEY set, calls are real. Without a key and without a RETELL_BASE_URL of your own, a simulator takes
-    Retell's place and nobody's phone rings.
+    What ends by itself is started again, after a growing wait; what cannot even start ends this command with exit code
+    1. With RETELL_API_KEY set, calls are real. Without a key and without a RETELL_BASE_URL of your own, a simulator
+    takes Retell's place and nobody's phone rings.
     """
     from config.settings import get_settings
     from speechai.cli.session import load, procfile, publish, require_redis
-    from speechai.embedded import addresses_for, watch_over
+    from speechai.embedded import addresses_for, posts_of
     from speechai.embedded.processes import environ_for, run_procfile
     from speechai.store.connection import get_store
     from speechai.store.indexes import create_indexes
@@ -82,8 +88,9 @@ def up(no_simulator: bool, factor: float) -> None:
             procfile(),
             environ_for(settings, os.environ),
             extra,
+            losses={SIMULATOR: LOST_WITH_THE_SIMULATOR},
+            servers=posts_of(settings),
             on_started=lambda: _say_where(settings, bool(extra)),
-            check=watch_over(settings),
         )
     raise click.exceptions.Exit(code)
 
@@ -105,7 +112,7 @@ def _retell(settings: Settings, no_simulator: bool, factor: float) -> Iterator[t
     base_url = f"http://127.0.0.1:{port}"
     try:
         simulated = settings.model_copy(update={"retell_base_url": base_url, **_webhooks_of_a_simulator(settings)})
-        yield simulated, {"simulator": simulator_command(port, factor)}
+        yield simulated, {SIMULATOR: simulator_command(port, factor)}
     finally:
         note_file = settings.data_dir / SIMULATOR_NOTE
         if note_file.is_file() and json.loads(note_file.read_text())["pid"] == os.getpid():
@@ -130,8 +137,13 @@ def webhook_url_here(address: str, port: int) -> str:
     """WEBHOOK_URL for a Retell on this machine; a service that listens everywhere is reached on the loopback."""
     from speechai.web import RETELL_WEBHOOKS
 
+    return f"{here(address, port)}{RETELL_WEBHOOKS}"
+
+
+def here(address: str, port: int) -> str:
+    """Where a service of this machine is reached that listens at `address`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{RETELL_WEBHOOKS}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def simulator_command(port: int, factor: float, *, journal: Path | None = None) -> str:
@@ -175,6 +187,8 @@ def _say_where(settings: Settings, simulated: bool) -> None:
     port = settings.web_port or "(a free port, which its log tells)"
     asked = "calls send their webhooks there" if simulated else _who_sends_webhooks(settings)
     note(f"Web: http://{settings.web_address}:{port}; {asked}")
+    if settings.metrics_port:
+        note(f"Metrics: http://{settings.metrics_address}:{settings.metrics_port}/metrics, for Prometheus")
     note("In another terminal: speechai enqueue examples/cartera.xlsx --use-case debt_collection")
 
 

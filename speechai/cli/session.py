@@ -26,7 +26,7 @@ _ANSWER_SECONDS = 3.0
 def load() -> Settings:
     """The settings of this command, and its logs at WARNING (LOG_LEVEL=DEBUG shows all). Raises SettingsError."""
     from config.settings import get_settings
-    from speechai.logs import configure_logs
+    from speechai.logs import begin_work, configure_logs
     from speechai.retell.simulator_note import with_simulator
 
     settings = with_simulator(get_settings())
@@ -34,6 +34,7 @@ def load() -> Settings:
         settings if settings.log_level in ("DEBUG", "ERROR") else settings.model_copy(update={"log_level": "WARNING"})
     )
     configure_logs(quiet)
+    begin_work()
     return settings
 
 

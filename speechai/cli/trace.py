@@ -27,6 +27,7 @@ _WORDS: Mapping[str, str] = {
     "stop_asked": "Retell was asked to stop call {number}",
     "retell_ended": "call {number} ended",
     "ended": "the end of call {number} was heard of",
+    "given_up": "call {number} was given up: Retell never told how it ended, or whether it was placed",
     "do_not_call": "do-not-call list: {did} {of}",
     "charged": "the account was charged",
     "follow_up": "follow-up {name} was noted",

@@ -16,6 +16,7 @@ from speechai.core.model import Batch, BatchStatus, Job, JobStatus, Pacing
 MOMENTARY = frozenset(
     {
         Denial.NO_CAPACITY,
+        Denial.PROVIDER_RESTS,
         Denial.PERSON_BUSY,
         Denial.BATCH_NOT_RUNNING,
         Denial.CALLERS_RESTING,

@@ -19,7 +19,7 @@ from speechai.core.full_dates import read_full_date
 from speechai.core.model import Site
 from speechai.core.moments import Moment, read_moment
 from speechai.core.numerals import fold
-from speechai.core.said_hours import read_hour
+from speechai.core.said_hours import hour_text, read_hour
 from speechai.core.written import is_nothing, shown, single
 
 REASON = "user_requested_callback"
@@ -164,7 +164,7 @@ def _moment_of_hour(value: Any, today: date) -> Moment | None:
     value = single(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    text = value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
+    text = hour_text(value)
     minute = read_hour(text)
     if minute is not None:
         return Moment(minute=minute)

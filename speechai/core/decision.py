@@ -34,6 +34,8 @@ class Denial(StrEnum):
     PHONE_WEEK_CAP = "phone_week_cap"
     PERSON_BUSY = "person_busy"
     NO_CAPACITY = "no_capacity"
+    PROVIDER_RESTS = "provider_rests"
+    """Retell does not work, or asked for a pause: nobody is called."""
     NO_CALLER_NUMBER = "no_caller_number"
     CALLERS_RESTING = "callers_resting"
     ACCOUNT_UNKNOWN = "account_unknown"

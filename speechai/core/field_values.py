@@ -23,7 +23,7 @@ from speechai.core.days import YEARS_AHEAD, DayFault, read_written_day
 from speechai.core.full_dates import read_full_date
 from speechai.core.moments import read_moment
 from speechai.core.numerals import fold, in_figures
-from speechai.core.said_hours import read_hour
+from speechai.core.said_hours import hour_text, read_hour
 from speechai.core.written import shown
 
 Json = str | int | float | bool
@@ -91,7 +91,7 @@ def _stated_day(text: str, said: Said) -> date | None:
 def _time(value: Any, _: Field, said: Said) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Unread("time")
-    text = value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
+    text = hour_text(value)
     minute = read_hour(text)
     if minute is None and (moment := read_moment(text, today=said.today)) is not None and moment.is_exact:
         minute = moment.minute

@@ -171,6 +171,11 @@ def take_wait(words: Words) -> timedelta | None:
     return None
 
 
+def hour_text(value: int | float | str) -> str:
+    """What an agent wrote down as an hour, as a text for `read_hour`; "" for a number of more than four figures."""
+    return value if isinstance(value, str) else repr(value) if abs(value) < 10_000 else ""
+
+
 def read_hour(text: str) -> int | None:
     """The minute of the day of a text that stands where only a time is asked for: '17', '17.30', '1730', '10 hrs'."""
     figures = text.strip().lower()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from speechai.embedded.sharing import Addresses, addresses_for, embedded_servers, watch_over
+from speechai.embedded.sharing import Addresses, addresses_for, embedded_servers, posts_of
 
-__all__ = ["Addresses", "addresses_for", "embedded_servers", "watch_over"]
+__all__ = ["Addresses", "addresses_for", "embedded_servers", "posts_of"]

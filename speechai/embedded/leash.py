@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -104,4 +104,9 @@ def tail(log: Path, *, start: int = 0, lines: int = 15) -> str:
             text = written.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         text = []
-    return "\n".join(f"  {line}" for line in text[-lines:]) or "  (nothing)"
+    return indented(text[-lines:])
+
+
+def indented(lines: Iterable[str]) -> str:
+    """What a process said, as it is shown inside a message."""
+    return "\n".join(f"  {line}" for line in lines) or "  (nothing)"

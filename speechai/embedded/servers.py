@@ -86,16 +86,7 @@ def mongo_command(folder: Path, port: int) -> list[str]:
         )
     # As a module and isolated (-I): no PATH, no shebang and no file of the working directory can come between.
     server = [sys.executable, "-I", "-m", "secantus", "--host", "127.0.0.1", "--port", str(port)]
-    return [
-        *server,
-        "--storage-path",
-        str(folder),
-        "--sync-on-commit",
-        "--cache-size",
-        "256M",
-        "--log-level",
-        "WARNING",
-    ]
+    return [*server, "--storage-path", str(folder), "--sync-on-commit", *MONGO_FLAGS]
 
 
 def redis_answers(address: str) -> bool:
@@ -158,8 +149,9 @@ def lives(kind: Kind, data_dir: Path) -> bool:
     return leash.is_held(_state_file(kind, data_dir))
 
 
-def start(kind: Kind, data_dir: Path) -> Running:
-    """A new server that answers. The caller holds the folder's change lock and has found no live one.
+def start(kind: Kind, data_dir: Path, *, port: int | None = None) -> Running:
+    """A new server that answers, at `port` if that is free. The caller holds the folder's change lock and has found no
+    live one.
 
     Raises:
         Unavailable: it did not come up; the message holds the end of its log and what to do.
@@ -167,8 +159,8 @@ def start(kind: Kind, data_dir: Path) -> Running:
     folder, log = data_dir / kind.name, data_dir / "logs" / f"{kind.name}.log"
     for needed in (folder, log.parent):
         needed.mkdir(parents=True, exist_ok=True)
-    for _ in range(PORT_TRIES):
-        port = _free_port()
+    for wanted in (port, *(None,) * (PORT_TRIES - 1)):
+        port = wanted or _free_port()
         written_before = log.stat().st_size if log.exists() else 0
         process = _launch(kind, data_dir, port, log)
         running = Running(kind=kind, pid=process.pid, port=port)
@@ -190,6 +182,31 @@ def start(kind: Kind, data_dir: Path) -> Running:
         f"{kind.title} could not be started: {PORT_TRIES} ports that were free were taken by others."
         + _what_to_do(kind.variable)
     )
+
+
+def start_again(kind: Kind, data_dir: Path, port: int, is_wanted: Callable[[], bool]) -> None:
+    """The server that has died, on its data and at its port, for those who know its address. The caller holds the
+    folder's change lock.
+
+    Returns once it answers, has ended again, or `is_wanted` says no. Raises Unavailable where it lives and does not
+    answer.
+    """
+    process = _launch(kind, data_dir, port, data_dir / "logs" / f"{kind.name}.log")
+    running = Running(kind=kind, pid=process.pid, port=port)
+    if not _wait_until_it_answers(running, process, is_wanted) and process.poll() is None and is_wanted():
+        raise Unavailable(f"{kind.title} was started again and does not answer.")
+
+
+def port_of(kind: Kind, data_dir: Path) -> int | None:
+    """The port of the server that lives in this folder or was the last to; None where that is not written down."""
+    facts = leash.facts_of(_state_file(kind, data_dir))
+    return facts["port"] if facts else None
+
+
+def exit_code(kind: Kind, data_dir: Path) -> int | None:
+    """Of the server that died; None where another process started it."""
+    facts = leash.facts_of(_state_file(kind, data_dir))
+    return next((child.poll() for child in reversed(_children) if facts and child.pid == facts["pid"]), None)
 
 
 def stop(running: Running, data_dir: Path) -> None:
@@ -238,9 +255,11 @@ def _launch(kind: Kind, data_dir: Path, port: int, log: Path) -> subprocess.Pope
     return process
 
 
-def _wait_until_it_answers(running: Running, process: subprocess.Popen[bytes]) -> bool:
+def _wait_until_it_answers(
+    running: Running, process: subprocess.Popen[bytes], is_wanted: Callable[[], bool] = lambda: True
+) -> bool:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.poll() is None and is_wanted():
         if running.kind.answers(running.address):
             return True
         time.sleep(0.02)

@@ -7,7 +7,8 @@ call this.
 Two lock files do it. `locks/change` is held exclusively while somebody starts or stops servers, so these never
 overlap. `locks/users` is held shared by everybody who uses them; whoever can turn it into an exclusive one is the
 last. The kernel releases both when a command is killed, so that servers left behind are found by the next command,
-which goes on with them.
+which goes on with them. A server that dies while somebody uses it is started again at its own port, on its own data, by
+`speechai up` or by whatever command comes first: those who know its address go on.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import TextIO
 
 from config.settings import EMBEDDED_NOTE, Settings
-from speechai.embedded import servers
+from speechai.embedded import leash, servers
 from speechai.embedded.servers import MONGO, REDIS, Kind, Running
+from speechai.embedded.supervising import in_words
 from speechai.errors import Unavailable
 
 CHANGE_SECONDS = 2 * (servers.START_SECONDS + servers.STOP_SECONDS)
@@ -55,12 +57,14 @@ def embedded_servers(data_dir: Path, *, mongo: bool = True, redis: bool = True) 
     with _lock_files(data_dir) as (change, users):
         _take(change, data_dir)
         try:
+            are_known = not _is_alone(users)
             # Before anything is started: a start that fails finds out on leaving whether others need the rest.
             fcntl.flock(users, fcntl.LOCK_SH)
             live |= {server.kind.name: server for server in _found(data_dir)}
             for kind in wanted:
-                live[kind.name] = _usable(kind, live.get(kind.name), data_dir)
-            addresses = _write_note(data_dir, live.values())
+                port = servers.port_of(kind, data_dir) if are_known else None
+                live[kind.name] = _usable(kind, live.get(kind.name), data_dir, port)
+            addresses = _write_note(data_dir, live.values(), are_known=are_known)
             fcntl.flock(change, fcntl.LOCK_UN)
             yield addresses
         finally:
@@ -88,21 +92,61 @@ def addresses_for(settings: Settings) -> Iterator[Settings]:
         )
 
 
-def watch_over(settings: Settings) -> Callable[[], None]:
-    """A check for those whose children work with the servers: it raises Unavailable once one that `settings` name has
-    ended by itself, also where another command has started it anew meanwhile, on another port."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerPost:
+    """An embedded server that others know at `port`, whichever run of it: what a supervisor watches
+    (`supervising.Supervised`)."""
+
+    kind: Kind
+    data_dir: Path
+    port: int
+    loss: str = ""
+    """Both keep what they have acknowledged when their process is killed."""
+
+    @property
+    def name(self) -> str:
+        return self.kind.title
+
+    def ended(self) -> str | None:
+        """Raises Unavailable where another command had to start it at another port."""
+        if not servers.lives(self.kind, self.data_dir):
+            return in_words(servers.exit_code(self.kind, self.data_dir))
+        # None: its starter is about to write it down.
+        if servers.port_of(self.kind, self.data_dir) not in (self.port, None):
+            raise Unavailable(
+                f"{self.name} ended by itself, and its port {self.port} was taken by others: it runs at another one "
+                "now, which the processes do not know. Start again: nothing is lost."
+            )
+        return None
+
+    def start_again(self, is_wanted: Callable[[], bool], /) -> bool:
+        """On its own data and at its own port; False while another command starts or stops servers."""
+        if not (self.data_dir / self.kind.name).is_dir():
+            raise Unavailable(f"The data of {self.name} are gone: there is no folder {self.data_dir / self.kind.name}.")
+        with _lock_files(self.data_dir) as (change, _):
+            try:
+                fcntl.flock(change, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            if not servers.lives(self.kind, self.data_dir):
+                servers.start_again(self.kind, self.data_dir, self.port, is_wanted)
+                _write_note(self.data_dir, _found(self.data_dir), are_known=True)
+            return True
+
+    def last_words(self) -> str:
+        return leash.tail(self.data_dir / "logs" / f"{self.kind.name}.log")
+
+
+def posts_of(settings: Settings) -> list[ServerPost]:
+    """The embedded servers that `settings` name, for a supervisor. Call it where they run."""
     noted = _noted(settings.data_dir)
-    own = {kind: noted[name] for kind in KINDS if (name := SETTING[kind.name]) in noted}
-    used = {kind: address for kind, address in own.items() if address == getattr(settings, SETTING[kind.name])}
-
-    def check() -> None:
-        for kind, address in used.items():
-            now_noted = _noted(settings.data_dir).get(SETTING[kind.name])
-            if not servers.lives(kind, settings.data_dir) or now_noted != address:
-                log = settings.data_dir / "logs" / f"{kind.name}.log"
-                raise Unavailable(f"{kind.title} has ended by itself; its log is {log}. Start again: nothing is lost.")
-
-    return check
+    own = [kind for kind in KINDS if noted.get(SETTING[kind.name]) == getattr(settings, SETTING[kind.name]) is not None]
+    posts = []
+    for kind in own:
+        port = servers.port_of(kind, settings.data_dir)
+        if port is not None:
+            posts.append(ServerPost(kind=kind, data_dir=settings.data_dir.absolute(), port=port))
+    return posts
 
 
 @contextmanager
@@ -136,13 +180,22 @@ def _take(change: TextIO, data_dir: Path) -> None:
             return
 
 
-def _usable(kind: Kind, running: Running | None, data_dir: Path) -> Running:
-    """The live server if it answers; one that hangs is stopped and replaced."""
+def _is_alone(users: TextIO) -> bool:
+    """Whether nobody else uses the servers. The caller holds the change lock, and this one's state is then his own."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _usable(kind: Kind, running: Running | None, data_dir: Path, port: int | None) -> Running:
+    """The live server if it answers; one that hangs is stopped and replaced, at `port` if it may be."""
     if running is not None:
         if any(kind.answers(running.address) for _ in range(3)):
             return running
         servers.stop(running, data_dir)
-    return servers.start(kind, data_dir)
+    return servers.start(kind, data_dir, port=port)
 
 
 def _found(data_dir: Path) -> list[Running]:
@@ -152,9 +205,7 @@ def _found(data_dir: Path) -> list[Running]:
 def _leave(change: TextIO, users: TextIO, data_dir: Path, known: Mapping[str, Running]) -> None:
     """Stop the servers if nobody else uses them. Runs also after a start that failed or was interrupted."""
     _take(change, data_dir)
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _is_alone(users):
         return
     if not _is_still_ours(users, data_dir):
         # Somebody deleted the folder while the servers ran; what is in it now belongs to a later command.
@@ -173,11 +224,14 @@ def _is_still_ours(users: TextIO, data_dir: Path) -> bool:
         return False
 
 
-def _write_note(data_dir: Path, running: Collection[Running]) -> Addresses:
+def _write_note(data_dir: Path, running: Collection[Running], *, are_known: bool) -> Addresses:
+    """Where the live servers are. `are_known`: others use them, so that one which has just died keeps its address."""
     addresses = {SETTING[server.kind.name]: server.address for server in running}
+    before = _noted(data_dir) if are_known else {}
+    kept = {setting: before[setting] for setting in SETTING.values() if setting in before}
     pids = {server.kind.name: server.pid for server in running}
     draft = data_dir / f"{EMBEDDED_NOTE}.{os.getpid()}"
-    draft.write_text(json.dumps({**addresses, "pids": pids}, indent=2) + "\n")
+    draft.write_text(json.dumps({**kept, **addresses, "pids": pids}, indent=2) + "\n")
     draft.replace(data_dir / EMBEDDED_NOTE)
     return Addresses(mongo_uri=addresses.get("mongo_uri"), redis_url=addresses.get("redis_url"))
 

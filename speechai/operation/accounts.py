@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
+from speechai import metrics
 from speechai.core.accounts import (
     MAIN,
     Account,
@@ -178,7 +179,7 @@ def sweep_accounts(context: Context, is_open: Callable[[str], bool]) -> None:
     now = context.clock()
     accounts.ensure_main(context.store, now=now)
     for account in accounts.list_accounts(context.store):
-        ledger.flush_outbox(context.store, account.id)
+        metrics.count_find(metrics.Find.UNPOSTED_ENTRY, ledger.flush_outbox(context.store, account.id))
         for attempt_id, held in account.reservations.items():
             age = now - held.at
             if age > timedelta(seconds=context.settings.lease_seconds) and not is_open(attempt_id):
@@ -196,6 +197,7 @@ def _mend_reservation(context: Context, account_id: str, attempt_id: str, age: t
         settle_for(context, attempt, read_call(attempt.retell) if attempt.retell is not None else None, now)
     else:
         accounts.release(context.store, account_id, attempt_id)
+    metrics.count_find(metrics.Find.LEAKED_RESERVATION)
     log.warning("a leaked reservation was ended", action="sweep", account_id=account_id, attempt_id=attempt_id)
 
 

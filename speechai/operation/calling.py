@@ -14,21 +14,23 @@ from uuid import uuid4
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.negotiation import get_table
 from speechai.catalogue.outcomes import load_outcomes
 from speechai.core.after_call import after_call
 from speechai.core.after_denial import after_denial
 from speechai.core.decision import Denial, Denied
 from speechai.core.may_call import may_call
-from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus
+from speechai.core.model import Attempt, AttemptState, BatchStatus, CallFacts, Job, JobStatus, Phase
 from speechai.core.negotiation import Offer, offer_for, offer_variables
 from speechai.core.variants import variant_of
 from speechai.core.waves import is_left_over
 from speechai.errors import AccountRefused, NumberRefused, RetellLater, RetellRefused, RetellUnknown
+from speechai.operation import provider
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
-from speechai.operation.taking import Taken, Wanted, give_back, take
+from speechai.operation.taking import Taken, Wanted, denied_meanwhile, give_back, take
 from speechai.retell.call_request import PLACED_KEY, CallRequest
 from speechai.store import accounts, attempts, batch_jobs, batches, callbacks, jobs, people
 
@@ -114,19 +116,27 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
     attempts.record(store, attempt)
     if not jobs.pass_the_point_of_no_return(store, job.id, attempt.id, taken.phone):
         log.warning("the job was taken back before its call was sent", action="place_call", job_id=job.id)
-        attempts.close(store, attempt.id, AttemptState.ABANDONED, {})
+        if attempts.close(store, attempt.id, AttemptState.ABANDONED, {}):
+            metrics.count_call(metrics.CallStep.ABANDONED)
         give_back(context, job, attempt.id, taken.phone)
+        return []
+    if (denied := denied_meanwhile(context, wanted, taken)) is not None:
+        _turn_back(context, wanted, attempt, denied)
         return []
     try:
         facts = context.retell.create_call(
             _request(context, job, attempt, offer, is_negotiated=wanted.batch.negotiation is not None)
         )
     except RetellUnknown as error:
-        return _doubt(context, attempt, str(error))
+        nudges = _doubt(context, attempt, str(error))
+        provider.note_failed_request(context, attempt.id, error, taken.provider)
+        return nudges
     except (RetellRefused, RetellLater) as error:
+        provider.note_failed_request(context, attempt.id, error, taken.provider)
         _refused(context, wanted, attempt, error)
         return []
     note_accepted(context, attempt, facts)
+    provider.note_accepted_request(context, attempt.id, taken.provider)
     return [PollCall(attempt.id, attempt.poll_number, settings.call_polling_interval)]
 
 
@@ -142,7 +152,8 @@ def note_accepted(context: Context, attempt: Attempt, facts: CallFacts) -> None:
     """Saves the id of a call that Retell has, placed just now or found again later."""
     now = context.clock()
     next_poll_at = now + timedelta(seconds=context.settings.call_polling_interval)
-    attempts.accept(context.store, attempt.id, facts.call_id, at=now, next_poll_at=next_poll_at)
+    if attempts.accept(context.store, attempt.id, facts.call_id, at=now, next_poll_at=next_poll_at):
+        metrics.count_call(metrics.CallStep.PLACED)
     jobs.note_call(context.store, attempt.job_id, attempt.id, facts.call_id, now)
     log.info("the call was placed", action="place_call", attempt_id=attempt.id, call_id=facts.call_id)
 
@@ -150,7 +161,8 @@ def note_accepted(context: Context, attempt: Attempt, facts: CallFacts) -> None:
 def _doubt(context: Context, attempt: Attempt, why: str) -> Nudges:
     log.warning("it is not known whether the call was placed", action="place_call", attempt_id=attempt.id, why=why)
     wait = context.settings.lookup_delay_seconds
-    attempts.doubt(context.store, attempt.id, next_poll_at=context.clock() + timedelta(seconds=wait), why=why)
+    if attempts.doubt(context.store, attempt.id, next_poll_at=context.clock() + timedelta(seconds=wait), why=why):
+        metrics.count_call(metrics.CallStep.IN_DOUBT)
     return [PollCall(attempt.id, attempt.poll_number, wait)]
 
 
@@ -180,15 +192,21 @@ def _refused(context: Context, wanted: Wanted, attempt: Attempt, error: RetellRe
     step = replace(step, reason=f"{step.reason}: {error}")
     give_back(context, wanted.job, attempt.id, attempt.to_number)
     apply_step(context, wanted.job, wanted.batch, attempt, step, result={}, now=now)
-    attempts.close(
-        context.store,
-        attempt.id,
-        AttemptState.REFUSED,
-        {"outcome": row.outcome, "refusal": str(error), "ended_at": now},
-    )
+    refused = {"outcome": row.outcome, "refusal": str(error), "ended_at": now}
+    if attempts.close(context.store, attempt.id, AttemptState.REFUSED, refused):
+        metrics.count_call(metrics.CallStep.REFUSED)
 
 
-def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -> None:
+def _turn_back(context: Context, wanted: Wanted, attempt: Attempt, denied: Denied) -> None:
+    """Past the point of no return, but nothing was sent: everything goes back as before it."""
+    log.warning("a call was denied at the last moment", action="place_call", attempt_id=attempt.id, code=denied.code)
+    give_back(context, wanted.job, attempt.id, attempt.to_number)
+    _put_back(context, wanted, denied, context.clock(), phase=Phase.PLACING)
+    if attempts.close(context.store, attempt.id, AttemptState.ABANDONED, {}):
+        metrics.count_call(metrics.CallStep.ABANDONED)
+
+
+def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime, *, phase: Phase = Phase.CLAIMED) -> None:
     """Undoes the claim of a job that may not be called now."""
     step = after_denial(denied, job=wanted.job, batch=wanted.batch, policy=wanted.policy, now=now)
     if step.pause_batch:
@@ -207,6 +225,7 @@ def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime) -
         denied=_document(denied, now),
         suspended_by=step.suspended_by,
         now=now,
+        phase=phase,
     )
 
 

@@ -17,6 +17,7 @@ from speechai.catalogue.policies import Policy, resolve_policy
 from speechai.core.accounts import Account
 from speechai.core.after_call import Delays
 from speechai.core.model import Batch
+from speechai.core.provider import ProviderRules
 from speechai.errors import ConfigurationError, UsageError
 from speechai.retell.client import RetellClient
 from speechai.store.connection import Store, get_store
@@ -40,6 +41,23 @@ class Context:
             other=timedelta(minutes=self.settings.retry_delay_minutes),
             no_answer=timedelta(minutes=self.settings.no_answer_retry_minutes),
             later=timedelta(seconds=self.settings.capacity_retry_seconds),
+        )
+
+    @property
+    def provider_rules(self) -> ProviderRules:
+        """When Retell as a whole is left alone, and how its rate recovers.
+
+        A trial's worker was given its lease before the start: it sends within that or never, and a request ends
+        within its two timeouts.
+        """
+        settings = self.settings
+        timeouts = settings.retell_connect_timeout_seconds + settings.retell_read_timeout_seconds
+        return ProviderRules(
+            failures=settings.breaker_failures,
+            rest=timedelta(seconds=settings.breaker_rest_seconds),
+            longest_rest=timedelta(seconds=settings.breaker_longest_rest_seconds),
+            trial=timedelta(seconds=settings.lease_seconds + timeouts),
+            recovery=timedelta(seconds=settings.pace_recovery_seconds),
         )
 
     @property

@@ -1,4 +1,5 @@
 """Which jobs are dialled next: as many as there are free slots; callbacks first, then accounts and batches in turn.
+While Retell rests it is none, and one when a trial call is due.
 
 Enters nothing but the time; leaves tickets and the nudges that carry them. Called by beat every few seconds. A job
 handed out is due again when its lease is over, so a message that was lost is followed by another.
@@ -6,7 +7,6 @@ handed out is due again when its lease is over, so a message that was lost is fo
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,12 @@ from itertools import chain, islice
 
 from speechai.core.accounts import Account
 from speechai.core.model import Batch, BatchStatus
+from speechai.core.provider import room_for_starts
 from speechai.core.shares import in_turn
 from speechai.errors import UsageError
 from speechai.operation.context import Context, policy_for
 from speechai.operation.nudges import Nudges, PlaceCall
+from speechai.operation.taking import LONGEST_PACE_WAIT
 from speechai.store import accounts, batches, callbacks, capacity, jobs
 
 
@@ -26,8 +28,15 @@ def dispatch_due(context: Context) -> Nudges:
     """Tickets for the jobs whose time has come, no more than can be dialled before the next look."""
     store, settings, now = context.store, context.settings, context.clock()
     capacity.ensure_slots(store, settings.retell_concurrency)
-    starts = math.ceil(settings.retell_calls_per_second * settings.dispatch_interval_seconds)
-    room = min(capacity.free_slots(store, settings.retell_concurrency), starts)
+    starts = room_for_starts(
+        capacity.get_provider(store),
+        now,
+        context.provider_rules,
+        per_second=settings.retell_calls_per_second,
+        longest_wait=LONGEST_PACE_WAIT,
+        until_next_look=timedelta(seconds=settings.dispatch_interval_seconds),
+    )
+    room = min(capacity.free_slots(store, settings.retell_concurrency), starts) if starts else 0
     if room <= 0:
         return []
     active = {account.id: account for account in accounts.list_accounts(store) if account.is_active}

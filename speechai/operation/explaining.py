@@ -20,7 +20,9 @@ from speechai.core.callers import choose_caller
 from speechai.core.decision import Denial, Denied
 from speechai.core.may_call import may_call
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing, Phase
+from speechai.core.provider import NOBODY
 from speechai.errors import NotFound, UsageError
+from speechai.operation import provider
 from speechai.operation.callers import country_of, pool_of
 from speechai.operation.context import Context, policy_for
 from speechai.store import accounts, attempts, batches, callers, jobs, people
@@ -148,6 +150,7 @@ def _waiting(context: Context, begun: Explained, policy: Policy) -> Explained:
     job, batch, now = begun.job, begun.batch, begun.asked_at
     answer = _asked(context, job, policy, batch.status, now)
     denied = answer if isinstance(answer, Denied) else _means_denied(context, job, batch, answer, now)
+    denied = denied or provider.denial(context, NOBODY, job.site, now)
     if denied is not None and denied.code is Denial.BATCH_NOT_RUNNING and batch.reason:
         denied = replace(denied, facts={**denied.facts, "why": batch.reason})
     at = job.next_attempt_at

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.outcomes import Outcome, OutcomeRow, outcome_of
 from speechai.catalogue.policies import Policy
 from speechai.catalogue.use_cases import get_use_case
@@ -22,7 +23,7 @@ from speechai.core.captured import read_captured
 from speechai.core.model import Attempt, AttemptState, Batch, BatchStatus, CallFacts, Job, JobStatus, Pacing
 from speechai.errors import UsageError
 from speechai.operation import accounts as money
-from speechai.operation import callers, following_up
+from speechai.operation import callers, following_up, provider
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context, policy_for
 from speechai.operation.late_costs import first_look
@@ -50,11 +51,15 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     attempts.write_result(store, attempt.id, result)
     _count(context, attempt, ended.facts, ended.row, talked=ended.talked, do_not_call=step.do_not_call, now=now)
     callers.note_outcome(context, attempt, ended.row, now)
+    provider.note_outcome(context, attempt, ended.row, now)
     nudges = following_up.note(context, ended, result, now)
     apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
-    late = first_look(attempt, ended.facts, now)
-    attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late})
-    _tell(context, ended, step, now)
+    late = first_look(ended.facts, now)
+    _alert_of_the_unknown(context, ended, now)
+    if attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late}):
+        metrics.count_outcome(ended.row.outcome, attempt.use_case, success=ended.success)
+        metrics.count_cost(result["cost_micros"] or 0, attempt.use_case)
+    _tell(ended, step)
     return nudges
 
 
@@ -198,12 +203,13 @@ def _close_orphan(context: Context, attempt: Attempt, now: datetime) -> None:
     row = outcome_of(reason, in_voicemail=in_voicemail)
     unwanted = row.outcome is Outcome.DO_NOT_CALL
     _count(context, attempt, facts, row, talked=row.contact, do_not_call=unwanted, now=now)
-    late = first_look(attempt, facts, now)
+    late = first_look(facts, now)
     closed = {"finished_at": now, "next_poll_at": late, "outcome": row.outcome, "counted": row.attempt}
-    attempts.close(context.store, attempt.id, AttemptState.FINISHED, closed)
+    if attempts.close(context.store, attempt.id, AttemptState.FINISHED, closed):
+        metrics.count_outcome(row.outcome, attempt.use_case, success=False)
 
 
-def _tell(context: Context, ended: Ended, step: NextStep, now: datetime) -> None:
+def _tell(ended: Ended, step: NextStep) -> None:
     attempt, row = ended.attempt, ended.row
     log.info(
         "the call is finished",
@@ -214,7 +220,17 @@ def _tell(context: Context, ended: Ended, step: NextStep, now: datetime) -> None
         outcome=row.outcome,
         status=step.status,
     )
-    if row.reason == "unknown":
-        reason = ended.facts.reason if ended.facts else None
-        words = f"a call ended in a way that is not known ({reason or 'its end was never told'}): attempt {attempt.id}"
-        raise_alert(context, "unknown_outcome", str(reason), words, now)
+
+
+def _alert_of_the_unknown(context: Context, ended: Ended, now: datetime) -> None:
+    """Before the attempt is closed: a death in between repeats the alert, the other way round it would be untold."""
+    attempt, facts = ended.attempt, ended.facts
+    if ended.row.reason != "unknown":
+        return
+    if facts is not None:
+        words = f"Retell ended a call with a reason that is not known ({facts.reason}): attempt {attempt.id}"
+        raise_alert(context, "unknown_outcome", str(facts.reason), words, now)
+        return
+    what = "how it ended" if attempt.call_id is not None else "whether it was placed"
+    words = f"Retell never told of a call {what}; it counts as a call: `speechai trace {attempt.job_id}`"
+    raise_alert(context, "call_unknown", attempt.batch_id, words, now)

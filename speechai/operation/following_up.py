@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.outcomes import Outcome
 from speechai.catalogue.use_cases import When
 from speechai.core.model import AttemptState
@@ -77,12 +78,14 @@ def overdue(context: Context, limit: int) -> Nudges:
     if context.settings.follow_up_url is None:
         return []
     now = context.clock()
-    return [
+    due = [
         DeliverAction(action.id, action.number)
         for action in actions.overdue_actions(context.store, now, limit)
         # Put off, so that a slow queue is not filled by every sweep with the same nudges.
         if actions.put_off(context.store, action.id, action.number, until=now + TRY_LASTS)
     ]
+    metrics.count_find(metrics.Find.DUE_FOLLOW_UP, len(due))
+    return list(due)
 
 
 def body_of(action: Action) -> bytes:
@@ -113,6 +116,7 @@ def _settle(context: Context, action: Action, number: int, answer: Answer, alert
     )
     if answer.is_delivered:
         if actions.note_delivered(store, action.id, number, at=now, answer=answer.words):
+            metrics.count_follow_up(metrics.FollowUpResult.DELIVERED)
             told.info("a follow-up was delivered")
         return []
     given_up_at = action.noted_at + GIVEN_UP_AFTER
@@ -122,13 +126,15 @@ def _settle(context: Context, action: Action, number: int, answer: Answer, alert
         # The alert first: a worker that dies in between raises it twice rather than never.
         words = f"follow-up {action.name} of attempt {action.attempt_id} was not delivered: {why}"
         alert(context, "follow_up_dead", action.account_id, words, now)
-        actions.note_dead(store, action.id, number, at=now, answer=answer.words, why=why)
+        if actions.note_dead(store, action.id, number, at=now, answer=answer.words, why=why):
+            metrics.count_follow_up(metrics.FollowUpResult.GIVEN_UP)
         return []
     wished = min(timedelta(seconds=answer.retry_after_seconds), LONGEST_DELAY)
     # The last try comes when the day is over, not up to an hour before.
     next_try_at = min(now + max(delay_before(action.id, number + 1), wished), given_up_at)
     if not actions.note_failed(store, action.id, number, at=now, answer=answer.words, next_try_at=next_try_at):
         return []
+    metrics.count_follow_up(metrics.FollowUpResult.FAILED)
     told.warning("a follow-up was not delivered and is tried again", next_try_at=next_try_at.isoformat())
     wait = next_try_at - now
     return [DeliverAction(action.id, number + 1, wait.total_seconds())] if wait <= LONGEST_COUNTDOWN else []

@@ -8,7 +8,7 @@ person.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
@@ -25,7 +25,7 @@ from speechai.errors import InputError, NotFound, UsageError
 from speechai.operation.contact_jobs import job_of
 from speechai.operation.context import Context, policy_for
 from speechai.operation.ingest import Ingested, Progress, ingest_file
-from speechai.operation.nudges import DispatchDue, Nudges
+from speechai.operation.nudges import DispatchDue, LoadBatch, Nudges
 from speechai.operation.submitting import Order, spec_of
 from speechai.operation.waves import open_due_waves
 from speechai.store import accounts, batches, jobs
@@ -42,10 +42,11 @@ CHUNK = 1_000
 T = TypeVar("T")
 
 
-def load_batch(context: Context, batch_id: str) -> Nudges:
+def load_batch(context: Context, batch_id: str, *, must_end: Callable[[], bool] = lambda: False) -> Nudges:
     """Turns the stored file of a batch into jobs. A batch that is loaded, or being loaded, is left alone.
 
-    A file that cannot be used ends the batch as `refused` with the reason; nothing of it stays. Raises NotFound.
+    A file that cannot be used ends the batch as `refused` with the reason; nothing of it stays. `must_end` is asked
+    every second or so: as soon as it says yes, the batch is handed back for another worker. Raises NotFound.
     """
     store, owner = context.store, uuid4().hex
     document = batches.get_batch_document(store, batch_id)
@@ -59,18 +60,21 @@ def load_batch(context: Context, batch_id: str) -> Nudges:
         log.error("a file was given up", action="load_batch", batch_id=batch_id)
         return []
     try:
-        opened = _load(context, document, owner)
+        opened = _load(context, document, _Lease(context, batch_id, owner, must_end))
     except (InputError, UsageError) as error:
         batches.refuse_batch(store, batch_id, reason=str(error), now=context.clock())
         log.warning("a file was refused", action="load_batch", batch_id=batch_id)
         return []
+    except LoadHandedBack:
+        log.info("a load was handed back", action="load_batch", batch_id=batch_id)
+        return [LoadBatch(batch_id)] if batches.hand_back_load(store, batch_id, owner) else []
     except LoadTakenOver as error:
         log.warning("a load was taken over", action="load_batch", batch_id=batch_id, why=str(error))
         return []
     return [DispatchDue(), *open_due_waves(context)] if opened else []
 
 
-def _load(context: Context, document: Document, owner: str) -> bool:
+def _load(context: Context, document: Document, report: _Lease) -> bool:
     batch = batches.get_batch(context.store, document["_id"])
     assert batch is not None
     order = Order(
@@ -78,7 +82,6 @@ def _load(context: Context, document: Document, owner: str) -> bool:
         mapping={meaning: tuple(columns) for meaning, columns in document["mapping"].items()},
         sheet=document["sheet"],
     )
-    report = _Lease(context, batch.id, owner)
     with tempfile.TemporaryDirectory(prefix="speechai-") as folder:
         path = _download(context, batch.id, Path(folder) / Path(document["file"]["name"]).name)
         # The instant of the upload, not of the load: a load that is taken over must give the same jobs.
@@ -102,7 +105,7 @@ def _load(context: Context, document: Document, owner: str) -> bool:
                     str(m): [ingested.header[i] for i in places] for m, places in ingested.layout.columns.items()
                 },
             }
-    opened = batches.open_batch(context.store, batch.id, owner, facts=facts, now=context.clock())
+    opened = batches.open_batch(context.store, batch.id, report.owner, facts=facts, now=context.clock())
     log.info("a batch was loaded", action="load_batch", batch_id=batch.id, opened=opened, **facts["counts"])
     if opened:
         batches.delete_file(context.store, batch.id)
@@ -139,10 +142,10 @@ def _download(context: Context, batch_id: str, path: Path) -> Path:
 
 
 class _Lease:
-    """Renews the loader's lease as the load goes on, and stops a loader that has lost it."""
+    """Renews the loader's lease as the load goes on, and stops a loader that has lost it, or whose worker must end."""
 
-    def __init__(self, context: Context, batch_id: str, owner: str) -> None:
-        self._context, self._batch_id, self._owner = context, batch_id, owner
+    def __init__(self, context: Context, batch_id: str, owner: str, must_end: Callable[[], bool]) -> None:
+        self._context, self._batch_id, self.owner, self._must_end = context, batch_id, owner, must_end
         self._renewed_at = context.clock()
 
     def __call__(self, progress: Progress) -> None:
@@ -150,10 +153,16 @@ class _Lease:
         if now - self._renewed_at < timedelta(seconds=1):
             return
         self._renewed_at = now
+        if self._must_end():
+            raise LoadHandedBack
         if not batches.extend_load(
-            self._context.store, self._batch_id, self._owner, until=now + LOAD_LEASE, progress=asdict(progress)
+            self._context.store, self._batch_id, self.owner, until=now + LOAD_LEASE, progress=asdict(progress)
         ):
             raise LoadTakenOver(f"another worker loads batch {self._batch_id}")
+
+
+class LoadHandedBack(Exception):
+    """This loader's worker is being stopped, and the file is too large to be finished in time."""
 
 
 class LoadTakenOver(Exception):

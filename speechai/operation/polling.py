@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from speechai import metrics
 from speechai.core.model import Attempt, AttemptState, CallFacts
 from speechai.errors import RetellError
 from speechai.operation.calling import note_accepted
@@ -64,7 +65,8 @@ def _doubt(context: Context, attempt: Attempt, wait: timedelta) -> Attempt | Non
     waits for that answer writes it down all the same: `accept` takes an attempt in doubt.
     """
     at = context.clock() + wait
-    attempts.doubt(context.store, attempt.id, next_poll_at=at, why="no answer was written down")
+    if attempts.doubt(context.store, attempt.id, next_poll_at=at, why="no answer was written down"):
+        metrics.count_call(metrics.CallStep.IN_DOUBT)
     return attempts.get_attempt(context.store, attempt.id)
 
 
@@ -132,7 +134,8 @@ def _give_up_in_time(context: Context, attempt: Attempt, *, patience: timedelta 
     if attempt.state is not AttemptState.ENDED:
         log.warning("a call's end was never told", action="poll_call", attempt_id=attempt.id, state=attempt.state)
         _free_lines(context, attempt)
-        attempts.end(context.store, attempt.id, at=now, retell=None)
+        if attempts.end(context.store, attempt.id, at=now, retell=None):
+            metrics.count_call(metrics.CallStep.GIVEN_UP)
     return [Finish(attempt.id)]
 
 

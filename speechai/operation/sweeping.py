@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 
+from speechai import metrics
 from speechai.core.model import AttemptState, Batch, BatchStatus, Job, JobStatus, Pacing
 from speechai.operation import accounts as money
 from speechai.operation import callers, following_up, late_costs
@@ -38,7 +39,7 @@ def sweep(context: Context) -> Nudges:
     # The overdue ones last: finding them puts them off, so nothing after them may fail.
     return [
         *_lost_loads(context),
-        *open_due_waves(context),
+        *_late_waves(context),
         *following_up.overdue(context, LIMIT),
         *late_costs.overdue(context, LIMIT),
         *_overdue_polls(context),
@@ -66,7 +67,9 @@ def _take_back(context: Context, batch: Batch, job: Job) -> None:
         reason="its worker died before the call was sent",
         now=context.clock(),
     ):
-        attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {})
+        if attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {}):
+            metrics.count_call(metrics.CallStep.ABANDONED)
+        metrics.count_find(metrics.Find.DEAD_CLAIM)
         log.warning("a dead worker's job was taken back", action="sweep", job_id=job.id)
 
 
@@ -82,6 +85,7 @@ def _release_what_leaked(context: Context) -> None:
         else:  # deleted by hand: its account's line is found below
             people.give_phone_turn_back(store, held.phone, held.attempt_id)
             capacity.release_slot(store, held.attempt_id)
+        metrics.count_find(metrics.Find.LEAKED_SLOT)
         log.warning("a leaked slot was released", action="sweep", job_id=held.job_id, attempt_id=held.attempt_id)
 
 
@@ -126,18 +130,25 @@ def _overdue_polls(context: Context) -> Nudges:
         for attempt in attempts.overdue(context.store, state, before, LIMIT):
             # Put off, so that a slow poll queue is not filled by every sweep with the same nudges.
             if attempts.touch(context.store, attempt.id, attempt.poll_number, next_poll_at=now + wait):
+                is_placing = state is AttemptState.PLACING
+                metrics.count_find(metrics.Find.DEAD_REQUEST if is_placing else metrics.Find.LOST_POLL)
                 log.warning("a lost poll was found", action="sweep", attempt_id=attempt.id, state=state)
                 found.append(PollCall(attempt.id, attempt.poll_number))
     return found
 
 
+def _late_waves(context: Context) -> Nudges:
+    opened = open_due_waves(context)
+    metrics.count_find(metrics.Find.LATE_WAVE, len(opened))
+    return opened
+
+
 def _lost_loads(context: Context) -> Nudges:
     now = context.clock()
     received_before = now - timedelta(seconds=context.settings.sweep_interval_seconds)
-    return [
-        LoadBatch(batch_id)
-        for batch_id in batches.loads_that_ran_out(context.store, received_before=received_before, now=now)
-    ]
+    lost = batches.loads_that_ran_out(context.store, received_before=received_before, now=now)
+    metrics.count_find(metrics.Find.LOST_LOAD, len(lost))
+    return [LoadBatch(batch_id) for batch_id in lost]
 
 
 def _close_batches(context: Context) -> None:
@@ -150,15 +161,15 @@ def _close_batches(context: Context) -> None:
             )
     # A call that ended, or an operator's reset, between the questions by which a batch is found to have no open job.
     for batch_id in batches.completed_since(store, now - CANCEL_WINDOW):
-        if batches.has_open_jobs(store, batch_id):
-            batches.move_batch(
-                store,
-                batch_id,
-                expected=[BatchStatus.COMPLETED],
-                to=BatchStatus.RUNNING,
-                reason="a contact waits after all",
-                now=now,
-            )
+        if batches.has_open_jobs(store, batch_id) and batches.move_batch(
+            store,
+            batch_id,
+            expected=[BatchStatus.COMPLETED],
+            to=BatchStatus.RUNNING,
+            reason="a contact waits after all",
+            now=now,
+        ):
+            metrics.count_find(metrics.Find.REOPENED_BATCH)
     # A call that ended while its batch was being cancelled may have put its job back to wait, or suspended it.
     for batch_id in batches.cancelled_since(store, now - CANCEL_WINDOW):
         for status in (JobStatus.PENDING, JobStatus.SUSPENDED):

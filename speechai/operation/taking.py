@@ -15,22 +15,29 @@ from typing import TypeVar
 
 import structlog
 
+from speechai import metrics
 from speechai.catalogue.policies import Policy
 from speechai.core.accounts import Account
 from speechai.core.caps import person_denial, phone_denial
 from speechai.core.decision import Denial, Denied, Fact
 from speechai.core.may_call import may_call
 from speechai.core.model import Batch, BatchStatus, Counted, Job, Person, Phone
+from speechai.core.provider import Provider, Rest
 from speechai.operation import accounts as money
+from speechai.operation import provider
 from speechai.operation.callers import caller_for
 from speechai.operation.context import Context
 from speechai.store import attempts, batches, capacity, people
+from speechai.store.capacity import Full
 from speechai.store.people import Turn
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PACE_WAIT = timedelta(seconds=5)
 """A dialling thread waits this long for its start; a longer queue goes back to the database."""
+STILL_FRESH = timedelta(seconds=2)
+"""What the rules said holds so long unasked: taking all that a call needs is a matter of milliseconds, but a MongoDB
+that hangs, or a host that swaps, may carry it over the end of the hours or past an operator's pause."""
 PERSON_BUSY_WAIT = timedelta(seconds=60)
 LEAKED_AFTER = timedelta(hours=1)
 """A turn so old whose attempt was never recorded belongs to nobody: longer than any claim lasts."""
@@ -62,10 +69,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What the call has: the phone to dial and the number that it comes from."""
+    """What the call has: the phone to dial, the number that it comes from, and a start."""
 
     phone: str
     from_number: str
+    provider: Provider
+    """What was known of Retell when the start was given out."""
+    asked_at: datetime
+    """When the rules were asked last."""
 
 
 def take(context: Context, wanted: Wanted, phone: str, now: datetime) -> Taken | Denied:
@@ -75,15 +86,21 @@ def take(context: Context, wanted: Wanted, phone: str, now: datetime) -> Taken |
     from_number = caller_for(context, wanted.account, wanted.job, phone, now)
     if isinstance(from_number, Denied):
         return from_number
-    denied = (
+    taken = (
         _take_lines(context, wanted, phone, now)
         or _take_turns(context, wanted, phone, now)
-        or _take_start(context, wanted, phone, wanted.today(now))
+        or _take_start(context, wanted, phone, from_number, now)
     )
-    if denied is not None:
+    if isinstance(taken, Denied):
         give_back(context, wanted.job, wanted.attempt_id, phone)
-        return denied
-    return Taken(phone=phone, from_number=from_number)
+    return taken
+
+
+def denied_meanwhile(context: Context, wanted: Wanted, taken: Taken) -> Denied | None:
+    """What denies the call by now, asked again where the worker has stood still since the rules were asked."""
+    if context.clock() - taken.asked_at <= STILL_FRESH:
+        return None
+    return _ask_again(context, wanted, taken.phone, wanted.today(taken.asked_at))
 
 
 def give_back(context: Context, job: Job, attempt_id: str, phone: str) -> None:
@@ -91,6 +108,7 @@ def give_back(context: Context, job: Job, attempt_id: str, phone: str) -> None:
     people.give_phone_turn_back(context.store, phone, attempt_id)
     people.give_turn_back(context.store, job.person_id, attempt_id)
     money.release_for(context, job.account_id, attempt_id)
+    capacity.free_trial(context.store, attempt_id)
     capacity.release_slot(context.store, attempt_id)
 
 
@@ -125,16 +143,28 @@ def _take_turns(context: Context, wanted: Wanted, phone: str, now: datetime) -> 
     return None
 
 
-def _take_start(context: Context, wanted: Wanted, phone: str, today: date) -> Denied | None:
-    """The next free start; after a wait for it everything is asked again."""
+def _take_start(context: Context, wanted: Wanted, phone: str, from_number: str, asked_at: datetime) -> Denied | Taken:
+    """The next free start, where Retell takes calls; after a wait for it everything is asked again."""
     now, per_second = context.clock(), context.settings.retell_calls_per_second
-    start = capacity.reserve_start(context.store, now=now, per_second=per_second, longest_wait=LONGEST_PACE_WAIT)
-    if start is None:
-        return _no_capacity(context, now, {"limit": f"{per_second:g}"})
-    if start <= now:
-        return None
-    context.sleep((start - now).total_seconds())
-    return _ask_again(context, wanted, phone, today)
+    start = capacity.reserve_start(
+        context.store,
+        wanted.attempt_id,
+        now=now,
+        per_second=per_second,
+        longest_wait=LONGEST_PACE_WAIT,
+        rules=context.provider_rules,
+    )
+    if isinstance(start, Rest):
+        return provider.denied_by(context, start, wanted.job.site, now)
+    if isinstance(start, Full):
+        # Under a lowered rate the next start may be far: asked again before, it would be denied again.
+        return _no_capacity(context, now, {"limit": f"{per_second:g}"}, earliest=start.free_at - LONGEST_PACE_WAIT)
+    if start.at > now:
+        context.sleep((start.at - now).total_seconds())
+        today, asked_at = wanted.today(asked_at), context.clock()
+        if (denied := _ask_again(context, wanted, phone, today)) is not None:
+            return denied
+    return Taken(phone=phone, from_number=from_number, provider=start.provider, asked_at=asked_at)
 
 
 def free_leaked_turns(context: Context, person_id: str, phone: str, now: datetime) -> None:
@@ -151,14 +181,17 @@ def _is_leaked(context: Context, attempt_id: str, since: datetime, now: datetime
     attempt = attempts.get_attempt(context.store, attempt_id)
     leaked = now - since > LEAKED_AFTER if attempt is None else not attempt.state.is_open
     if leaked:
+        metrics.count_find(metrics.Find.LEAKED_TURN)
         log.warning("a leaked turn was found", action="place_call", attempt_id=attempt_id)
     return leaked
 
 
 def _ask_again(context: Context, wanted: Wanted, phone: str, today: date) -> Denied | None:
     """The rules once more after the wait for a start: meanwhile the hours may have ended, the batch been paused, the
-    person asked not to be called. This attempt's own turn must not count against it."""
+    person asked not to be called, Retell asked for a pause. This attempt's own turn must not count against it."""
     now, store = context.clock(), context.store
+    if (rests := provider.denial(context, wanted.attempt_id, wanted.job.site, now)) is not None:
+        return rests
     if wanted.today(now) != today:
         return Denied(code=Denial.NO_CAPACITY, facts={"why": "the day whose turn was taken is over"}, next_at=now)
     batch = batches.get_batch(store, wanted.job.batch_id)
@@ -178,6 +211,8 @@ def _without(counted: C, attempt_id: str) -> C:
     return replace(counted, tries=tuple(made for made in counted.tries if made.attempt_id != attempt_id))
 
 
-def _no_capacity(context: Context, now: datetime, facts: Mapping[str, Fact]) -> Denied:
+def _no_capacity(
+    context: Context, now: datetime, facts: Mapping[str, Fact], *, earliest: datetime | None = None
+) -> Denied:
     soon = now + timedelta(seconds=context.settings.dispatch_interval_seconds)
-    return Denied(code=Denial.NO_CAPACITY, facts=facts, next_at=soon)
+    return Denied(code=Denial.NO_CAPACITY, facts=facts, next_at=max(soon, earliest or soon))

@@ -40,6 +40,8 @@ class Happening(StrEnum):
     RETELL_ENDED = "retell_ended"
     ENDED = "ended"
     """The product heard of the end."""
+    GIVEN_UP = "given_up"
+    """Retell never told of it: its end, or whether it was placed."""
     DO_NOT_CALL = "do_not_call"
     CHARGED = "charged"
     FOLLOW_UP = "follow_up"
@@ -149,7 +151,8 @@ def _of_a_call(attempt: Mapping[str, Any], found: Traced) -> Iterator[Event]:
     if is_refused:
         yield from event(attempt.get("ended_at"), Happening.REFUSED, **_pick(attempt, "outcome", "refusal"))
     else:
-        yield from event(attempt.get("ended_at"), Happening.ENDED, polls=attempt.get("poll_number"))
+        heard = Happening.GIVEN_UP if facts is None else Happening.ENDED
+        yield from event(attempt.get("ended_at"), heard, polls=attempt.get("poll_number"), doubt=attempt.get("doubt"))
     yield from event(attempt.get("finished_at"), Happening.FINISHED, **_result(attempt, found))
     yield from event(attempt.get("adopted_at"), Happening.ADOPTED)
     if attempt.get("next_poll_at") is not None:

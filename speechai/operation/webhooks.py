@@ -8,6 +8,7 @@ or the attempt closed, and one that is lost costs the countdown. Called by the w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import structlog
 
@@ -16,6 +17,7 @@ from speechai.core.model import Attempt, AttemptState
 from speechai.errors import ConfigurationError
 from speechai.operation.nudges import Nudges, PollCall
 from speechai.retell.events import CallEvent
+from speechai.retell.signature import Verdict
 from speechai.retell.vocabulary import WebhookEvent
 from speechai.store import attempts
 from speechai.store.connection import Store
@@ -30,6 +32,42 @@ NEWS: Mapping[str, frozenset[AttemptState]] = {
     WebhookEvent.CALL_ANALYZED: _NOT_ACCEPTED | {AttemptState.LIVE, AttemptState.ENDED},
 }
 """The states of an attempt for which an event is worth a look; every other event is worth none."""
+
+
+class Done(StrEnum):
+    """What was done with a webhook, as it is counted; one that Retell did not sign is counted by its `Verdict`."""
+
+    PASSED_ON = "passed_on"
+    CHANGES_NOTHING = "changes_nothing"
+    NOT_AN_EVENT = "not_an_event"
+    UNAVAILABLE = "unavailable"
+    """MongoDB or the broker was away; Retell sends it again."""
+    NOT_TAKEN = "not_taken"
+    """Its body was too large, too slow or broken off; nobody knows who signed it."""
+
+
+OTHER = "other"
+"""In place of an event's name that is not known, or not to be believed."""
+
+
+def name_of(event: CallEvent) -> str:
+    """The event's name as it is counted: what somebody sends must not become a label."""
+    return event.event if event.event in EVENTS else OTHER
+
+
+def word_of(verdict: Verdict) -> str:
+    """A signature's verdict as it is counted."""
+    return verdict.replace(" ", "_")
+
+
+EVENTS = tuple(event.value for event in WebhookEvent)
+COUNTED = (
+    *((name, done.value) for name in (*EVENTS, OTHER) for done in (Done.PASSED_ON, Done.CHANGES_NOTHING)),
+    *((name, Done.UNAVAILABLE.value) for name in (*EVENTS, OTHER)),
+    *((OTHER, done.value) for done in (Done.NOT_AN_EVENT, Done.NOT_TAKEN)),
+    *((OTHER, word_of(verdict)) for verdict in Verdict if verdict is not Verdict.VALID),
+)
+"""Every pair of event and verdict that is counted."""
 
 
 def note_event(store: Store, event: CallEvent) -> Nudges:

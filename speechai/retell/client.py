@@ -23,7 +23,8 @@ from speechai.retell.answers import error_of_create, error_of_lookup, message_of
 from speechai.retell.call_request import ATTEMPT_KEY, CallRequest
 from speechai.retell.placed_call import PlacedCall, placed_call
 from speechai.retell.reading import text_of
-from speechai.retell.transport import Answer, NoAnswer, Transport
+from speechai.retell.timing import TimedTransport
+from speechai.retell.transport import Answer, NoAnswer
 
 _FOUND_AT_MOST: Final = 50
 _PAGE: Final = 1000
@@ -44,7 +45,7 @@ class RetellClient:
     def __init__(
         self, *, base_url: str, api_key: str, connect_timeout_seconds: float, read_timeout_seconds: float
     ) -> None:
-        self._transport = Transport(
+        self._transport = TimedTransport(
             base_url=base_url,
             api_key=api_key,
             connect_timeout_seconds=connect_timeout_seconds,

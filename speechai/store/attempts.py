@@ -7,13 +7,14 @@ question (state, next_poll_at) therefore finds every wait whose message was lost
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from speechai.core.model import Attempt, AttemptState
 from speechai.store.connection import Store
 from speechai.store.documents import attempt_document, attempt_from
 
+_BEFORE_ALL_CALLS = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE_ACCEPTED = [AttemptState.PLACING, AttemptState.UNKNOWN]
 _BEFORE_FINISHED = [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED]
 
@@ -96,8 +97,10 @@ def write_result(store: Store, attempt_id: str, result: Mapping[str, Any]) -> No
 
 
 def overdue(store: Store, state: AttemptState, before: datetime, limit: int) -> list[Attempt]:
-    """Open attempts in `state` that should have been looked at before `before`. Index by (state, next_poll_at)."""
-    cursor = store.attempts.find({"state": state, "next_poll_at": {"$lte": before}}, limit=limit)
+    """Attempts in `state` that should have been looked at before `before`. Index by (state, next_poll_at)."""
+    # From an instant on: without it a server may read all that nobody has to look at, which is every finished call.
+    wanted = {"state": state, "next_poll_at": {"$gte": _BEFORE_ALL_CALLS, "$lte": before}}
+    cursor = store.attempts.find(wanted, limit=limit)
     return [attempt_from(document) for document in cursor]
 
 
@@ -110,12 +113,19 @@ def put_off_cost(store: Store, attempt_id: str, number: int, *, until: datetime 
     return store.attempts.update_one(expected, changes).modified_count == 1
 
 
-def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -> None:
-    """Writes the cost that came late, in USD micros, and ends the looking."""
-    store.attempts.update_one(
-        {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number},
+def keep_cost(store: Store, attempt_id: str, number: int, *, cost_micros: int) -> bool:
+    """Writes the cost that came late, in USD micros, and ends the looking. False where somebody has written it."""
+    result = store.attempts.update_one(
+        {"_id": attempt_id, "state": AttemptState.FINISHED, "poll_number": number, "next_poll_at": {"$ne": None}},
         {"$set": {"cost_micros": cost_micros, "next_poll_at": None}},
     )
+    return result.modified_count == 1
+
+
+def keep_call_id(store: Store, attempt_id: str, call_id: str) -> None:
+    """Retell has had the call of an attempt that was given up without one."""
+    expected = {"_id": attempt_id, "state": AttemptState.FINISHED, "call_id": None}
+    store.attempts.update_one(expected, {"$set": {"call_id": call_id}})
 
 
 def costs_asked(store: Store, attempt_id: str) -> int:

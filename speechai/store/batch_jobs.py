@@ -92,7 +92,11 @@ def suspend_for_account(store: Store, batch_id: str, *, reason: str, now: dateti
 
 def resume_for_account(store: Store, batch_id: str, *, now: datetime) -> int:
     """Undoes `suspend_for_account`: what the account's suspension held waits again, by its own time or at once."""
-    held = {"batch_id": batch_id, "status": JobStatus.SUSPENDED, "suspended_by": "account"}
+    suspended = {"batch_id": batch_id, "status": JobStatus.SUSPENDED}
+    # Index `due`. The updates name fields that it does not hold: a server may read every job for them, at every sweep.
+    if store.jobs.find_one(suspended, {"_id": 1}) is None:
+        return 0
+    held = {**suspended, "suspended_by": "account"}
     reason = "the account is active again"
     freed = {"status": JobStatus.PENDING, "status_at": now, "suspended_by": None, "reason": reason}
     # One that was being dialled when its account stopped has no time of its own.

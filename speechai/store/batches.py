@@ -94,6 +94,19 @@ def extend_load(store: Store, batch_id: str, owner: str, *, until: datetime, pro
     return _while_loading(store, batch_id, owner, {"reserved_until": until, "progress": dict(progress)})
 
 
+def hand_back_load(store: Store, batch_id: str, owner: str) -> bool:
+    """Gives the batch back to whoever loads it next, without having counted as a try. False where another has it."""
+    result = store.batches.update_one(
+        {"_id": batch_id, "status": BatchStatus.LOADING, "load_owner": owner},
+        {
+            "$set": {"status": BatchStatus.RECEIVED},
+            "$unset": {"load_owner": "", "reserved_until": "", "progress": ""},
+            "$inc": {"load_tries": -1},
+        },
+    )
+    return result.modified_count == 1
+
+
 def open_batch(store: Store, batch_id: str, owner: str, *, facts: Mapping[str, Any], now: datetime) -> bool:
     """The one write that makes a loaded batch appear: `running`, with its counts."""
     return _while_loading(store, batch_id, owner, {**facts, "status": BatchStatus.RUNNING, "loaded_at": now})
@@ -188,11 +201,13 @@ def job_counts(store: Store, batch_id: str) -> dict[JobStatus, int]:
 
 
 def has_open_jobs(store: Store, batch_id: str) -> bool:
-    """True while a job of the batch can still move: it waits, is being called, or is suspended. Index `due`."""
+    """True while a job of the batch can still move: it waits, is being called, or is suspended. Index `due`.
+
+    The few that are being called are asked for first, and again after those that wait: a job goes from there to here.
+    """
     return any(
         store.jobs.find_one({"batch_id": batch_id, "status": status}, {"_id": 1}) is not None
-        for status in JobStatus
-        if not status.is_final
+        for status in (JobStatus.IN_PROGRESS, JobStatus.PENDING, JobStatus.IN_PROGRESS, JobStatus.SUSPENDED)
     )
 
 

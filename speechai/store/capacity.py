@@ -1,25 +1,25 @@
-"""The two limits of the provider, kept over all workers and hosts (law 6): live calls, and starts a second.
+"""What Retell takes, kept over all workers and hosts (law 6): live calls, starts a second, and whether it works.
 
 A live call holds one of N slot documents, taken by a conditional write under the attempt's id and released by that
-id; a slot that leaked is therefore seen (its attempt is closed) and mended by the sweep. Starts are spaced by one
-document that holds the next free instant.
+id; a slot that leaked is therefore seen (its attempt is closed) and mended by the sweep. One further document spaces
+the starts and holds what is known of Retell (`core.provider`): each start reads and writes it anyway.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
+from speechai.core.provider import BreakerState, Provider, ProviderRules, Rest, may_start, next_start
 from speechai.store.connection import Document, Store
 from speechai.store.jobs import insert_missing
 
 _PACE = "retell"
-_CLOCKS_APART = timedelta(minutes=1)
-"""The most by which the clocks of two hosts are taken to differ."""
 _PROBES = 4
 """Random slots tried before the free ones are listed: while many are free, one write does."""
 
@@ -88,30 +88,93 @@ def held_slots(store: Store) -> list[HeldSlot]:
     ]
 
 
-def reserve_start(store: Store, *, now: datetime, per_second: float, longest_wait: timedelta) -> datetime | None:
-    """The instant at which the caller may start one call, `now` or up to `longest_wait` later; None where it is full.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A start that is given out: when, and what was known of Retell then."""
 
-    Instants given out are at least 1 / `per_second` apart, over all processes.
+    at: datetime
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """Every start within the longest wait is given out; `free_at` is the first beyond it."""
+
+    free_at: datetime
+
+
+def reserve_start(
+    store: Store, attempt_id: str, *, now: datetime, per_second: float, longest_wait: timedelta, rules: ProviderRules
+) -> Start | Full | Rest:
+    """The instant at which the attempt's call may start, `now` or up to `longest_wait` later; or why there is none.
+
+    Instants given out are at least 1 / `per_second` apart, over all processes, and further where Retell asked for
+    fewer. Where a trial of Retell is due the attempt is it, by the same write: of many who ask one gets it.
     """
-    gap = timedelta(seconds=1 / per_second)
-    farthest = longest_wait + gap + _CLOCKS_APART
     while True:
-        pace = store.database["pace"].find_one({"_id": _PACE})
-        if pace is None:
-            with contextlib.suppress(DuplicateKeyError):
-                store.database["pace"].insert_one({"_id": _PACE, "next_start_at": now})
-            continue
-        start: datetime = max(now, pace["next_start_at"])
-        if start - now > farthest:
-            start = now  # nobody reserves so far ahead: it was written by a clock that has been put right since
+        pace = _pace_document(store)
+        provider = _provider_from(pace)
+        begun = may_start(provider, attempt_id, now, rules)
+        if isinstance(begun, Rest):
+            return begun
+        start = next_start(provider, now, rules, per_second=per_second, longest_wait=longest_wait)
         if start - now > longest_wait:
-            return None
-        following = _whole_milliseconds(start + gap)
-        moved = store.database["pace"].update_one(
-            {"_id": _PACE, "next_start_at": pace["next_start_at"]}, {"$set": {"next_start_at": following}}
-        )
-        if moved.modified_count == 1:
-            return start
+            return Full(free_at=start)
+        changes = {**_changes(provider, begun), "last_start_at": _whole_milliseconds(start)}
+        expected = {"_id": _PACE, "last_start_at": provider.last_start_at, "revision": pace.get("revision")}
+        if store.database["pace"].update_one(expected, _with_revision(changes)).modified_count == 1:
+            return Start(at=start, provider=begun)
+
+
+def get_provider(store: Store) -> Provider:
+    """What is known of Retell."""
+    document = store.database["pace"].find_one({"_id": _PACE})
+    return _provider_from(document) if document is not None else Provider()
+
+
+def change_provider(store: Store, decide: Callable[[Provider], Provider]) -> tuple[Provider, Provider]:
+    """Writes what `decide` makes of what is known of Retell; returns both. Asked again where another was faster."""
+    while True:
+        pace = _pace_document(store)
+        before = _provider_from(pace)
+        after = decide(before)
+        changes = _changes(before, after)
+        if not changes:
+            return before, after
+        expected = {"_id": _PACE, "revision": pace.get("revision")}
+        if store.database["pace"].update_one(expected, _with_revision(changes)).modified_count == 1:
+            return before, after
+
+
+def free_trial(store: Store, attempt_id: str) -> None:
+    """Lets another call be the trial at once, where the attempt is it and was not sent."""
+    changes: Document = {"state": BreakerState.OPEN, "trial_id": None, "trial_until": None}
+    store.database["pace"].update_one({"_id": _PACE, "trial_id": attempt_id}, _with_revision(changes))
+
+
+def _pace_document(store: Store) -> Document:
+    while (document := store.database["pace"].find_one({"_id": _PACE})) is None:
+        with contextlib.suppress(DuplicateKeyError):
+            store.database["pace"].insert_one({"_id": _PACE})
+    return document
+
+
+def _provider_from(document: Document) -> Provider:
+    """What is missing is as it is by default: only what has changed once is stored."""
+    known = {one.name: document[one.name] for one in fields(Provider) if one.name in document}
+    return Provider(**{**known, "state": BreakerState(known.get("state", BreakerState.CLOSED))})
+
+
+def _changes(before: Provider, after: Provider) -> Document:
+    """The fields that differ: a start that is given out meanwhile stays as it is."""
+    names = [one.name for one in fields(Provider)]
+    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+
+
+def _with_revision(changes: Document) -> Document:
+    """An update that whoever has read the document before it cannot overlook, but where it only moves the starts on."""
+    only_a_start = changes.keys() <= {"last_start_at"}
+    return {"$set": changes} if only_a_start else {"$set": changes, "$inc": {"revision": 1}}
 
 
 def _whole_milliseconds(at: datetime) -> datetime:

@@ -34,6 +34,7 @@ INDEXES: Mapping[str, tuple[IndexModel, ...]] = {
     ),
     "batches": (
         _index("status", "created_at", name="batches_by_status"),
+        _index("status", "changed_at", name="batches_closed_lately"),
         _index(
             "file_key", name="one_batch_a_file", unique=True, partialFilterExpression={"file_key": {"$exists": True}}
         ),

@@ -142,13 +142,15 @@ def give_back(
     now: datetime,
     denied: Mapping[str, Any] | None = None,
     suspended_by: str | None = None,
+    phase: Phase = Phase.CLAIMED,
 ) -> bool:
-    """Undoes a claim that sent nothing; the job has `status` then. False where it was past the point of no return.
+    """Undoes a claim that sent nothing; the job has `status` then. False where it is not in `phase` (any more).
 
-    `denied` is the decision behind it, kept for `speechai why`.
+    `denied` is the decision behind it, kept for `speechai why`. Past the point of no return only the worker that
+    passed it knows that nothing was sent, and names that phase.
     """
     result = store.jobs.update_one(
-        {"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id, "phase": Phase.CLAIMED},
+        {"_id": job_id, "status": JobStatus.IN_PROGRESS, "attempt_id": attempt_id, "phase": phase},
         {
             "$set": {
                 "status": status,

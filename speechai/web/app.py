@@ -16,6 +16,7 @@ from speechai import __version__
 from speechai.operation.webhooks import signing_keys
 from speechai.store.connection import get_store
 from speechai.web import health, retell_webhooks
+from speechai.web.causes import Causes
 from speechai.web.outside import BROKER_SECONDS, THREADS, Outside
 from tasks.publishing import Publisher
 
@@ -30,6 +31,7 @@ def create_app(outside: Outside) -> FastAPI:
 
     app = FastAPI(title="SpeechAI", version=__version__, lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.outside = outside
+    app.add_middleware(Causes)
     app.include_router(health.router)
     app.include_router(retell_webhooks.router)
     return app

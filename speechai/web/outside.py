@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar, cast
@@ -41,7 +42,8 @@ class Room:
 
     async def do(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises; Unavailable once `ANSWER_SECONDS` are over, and its thread goes on alone."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        # In the request's context: its correlation id stands in what the thread logs and sends.
+        future = asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, work)
         try:
             return await asyncio.wait_for(future, ANSWER_SECONDS)
         except TimeoutError:

@@ -13,8 +13,9 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from speechai import metrics
 from speechai.errors import Unavailable
-from speechai.operation.webhooks import note_event
+from speechai.operation.webhooks import OTHER, Done, name_of, note_event, word_of
 from speechai.retell.events import CallEvent, read_event
 from speechai.retell.signature import SIGNATURE_HEADER, Verdict, judge, judge_form
 from speechai.store.connection import within
@@ -40,6 +41,7 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(fault)
     body = await _body_of(request)
     if isinstance(body, HTTPStatus):
+        metrics.count_webhook(OTHER, Done.NOT_TAKEN)
         log.warning("a webhook's body was not taken", action="webhook", answer=int(body))
         return Response(status_code=body)
     verdict = judge(body, header, keys=here.keys, now=now, window_seconds=window)
@@ -47,25 +49,31 @@ async def take_webhook(request: Request, here: Here) -> Response:
         return _refused(verdict)
     event = read_event(body)
     if event is None:
+        metrics.count_webhook(OTHER, Done.NOT_AN_EVENT)
         log.warning("a signed webhook is not an event", action="webhook", length=len(body))
         return Response(status_code=HTTPStatus.BAD_REQUEST)
+    name = name_of(event)
     try:
-        await here.nudging.do(lambda: _nudge(here, event))
+        done = await here.nudging.do(lambda: _nudge(here, event))
     except Unavailable as error:
+        metrics.count_webhook(name, Done.UNAVAILABLE)
         log.warning("a webhook could not be passed on", action="webhook", why=str(error), attempt_id=event.attempt_id)
         return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    metrics.count_webhook(name, done)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _nudge(here: Outside, event: CallEvent) -> None:
+def _nudge(here: Outside, event: CallEvent) -> Done:
     """In a thread: both servers block."""
     with within(STORE_SECONDS):
         nudges = note_event(here.store, event)
     here.publisher.publish(nudges)
+    return Done.PASSED_ON if nudges else Done.CHANGES_NOTHING
 
 
 def _refused(verdict: Verdict) -> Response:
     """Without a word to whoever sent it; nothing of the request stands in the log, for it may be anybody's."""
+    metrics.count_webhook(OTHER, word_of(verdict))
     log.warning("a webhook was refused", action="webhook", signature=verdict.value)
     return Response(status_code=HTTPStatus.UNAUTHORIZED)
 

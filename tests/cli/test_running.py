@@ -19,6 +19,7 @@ import pytest
 
 from speechai.cli.running import webhook_url_here
 from tests.cli.conftest import HEADER, PEOPLE, Command, csv
+from tests.flow.lists import debtor, write_list
 
 FAST = {
     "CALL_POLLING_INTERVAL": "0.5",
@@ -87,7 +88,8 @@ def test_the_simulator_says_that_its_port_is_taken(alone: Command) -> None:
     assert "cannot listen" in done.message()
 
 
-def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, tmp_path: Path) -> None:
+@pytest.mark.timeout(240)
+def test_up_calls_lists_to_their_end_whatever_dies_and_leaves_nothing_running(alone: Command, tmp_path: Path) -> None:
     people = csv(tmp_path / "people.csv", HEADER, *PEOPLE)
     settings = {**FAST, "FLOWER_PORT": free_port(), "WEB_PORT": free_port()}
     with staying_up(alone, "up", "--factor", "120", **settings) as up:
@@ -102,14 +104,28 @@ def test_up_calls_a_list_to_its_end_and_leaves_nothing_running(alone: Command, t
         assert done.json["result"]["jobs"]["done"] + done.json["result"]["jobs"]["failed"] == 2
         assert done.json["result"]["calls"] >= 2
         said(alone, "a webhook: the call is looked at now", 10)
-        doctor = {check["subject"]: check["grade"] for check in alone("doctor", "--json", **settings).json}
+        examined = alone("doctor", "--json", WEBHOOK_URL="https://calls.example.com/webhooks/retell", **settings)
+        doctor = {check["subject"]: check["grade"] for check in examined.json}
         assert [doctor[f"queue {name}"] for name in ("dial", "poll", "work", "files")] == ["ok"] * 4
         assert (doctor["beat"], doctor["embedded servers"], doctor["Retell"]) == ("ok", "ok", "ok")
+        assert (doctor["scans"], doctor["web"]) == ("ok", "ok")
         second = alone("up", **settings)
         assert second.code == 1
         assert "already runs the workers" in second.message()
         assert alone("batches", "--json", **settings).code == 0  # the first one's servers and note are untouched
         assert (tmp_path / ".data" / "simulator.json").is_file()
+        for name, called in (("mongo", "The embedded MongoDB (SecantusDB)"), ("crew-dial", "dial")):
+            os.kill(json.loads((tmp_path / ".data" / "locks" / name).read_text())["pid"], signal.SIGKILL)
+            said(
+                alone, f"{called} ended by itself with exit code -9 (SIGKILL); it is started again in 1 s (restart 1)."
+            )
+        others = write_list(tmp_path / "others.csv", [debtor(1), debtor(2)])
+        later = alone(
+            "enqueue", others, "--use-case", "debt_collection", "--pacing", "continuous", "--policy", "always",
+            "--wait", "--json", **settings,
+        )  # fmt: skip
+        assert later.code == 0, later.err
+        assert later.json["result"]["jobs"]["done"] + later.json["result"]["jobs"]["failed"] == 2
         up.send_signal(signal.SIGINT)
         assert up.wait(60) == 0
     assert not (tmp_path / ".data" / "simulator.json").exists()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,8 +21,9 @@ import pytest
 import redis
 
 from config.settings import EMBEDDED_NOTE, Settings, load_settings
-from speechai.embedded import addresses_for, embedded_servers, servers, watch_over
-from speechai.embedded.servers import Kind
+from speechai.embedded import addresses_for, embedded_servers, posts_of, servers
+from speechai.embedded.servers import MONGO, REDIS, Kind
+from speechai.embedded.sharing import ServerPost
 from speechai.errors import Unavailable
 
 USER = """
@@ -279,17 +282,98 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         pytest.fail("the context must not open")
 
 
-def test_a_server_that_ends_by_itself_is_noticed_also_where_it_was_started_anew(tmp_path: Path) -> None:
-    given = load_settings({"DATA_DIR": str(tmp_path), "MONGO_URI": "mongodb://127.0.0.1:1"})
-    with addresses_for(given) as settings:
-        check = watch_over(settings)
-        check()
-        for process in processes_of(tmp_path):
-            process.kill()
-            process.wait(10)
-        with pytest.raises(Unavailable, match=r"Valkey.* has ended by itself"):
-            check()
-        with addresses_for(given) as anew:
-            assert anew.redis_url != settings.redis_url
-            with pytest.raises(Unavailable, match="ended by itself"):
-                check()
+def kill(data_dir: Path, *kinds: Kind) -> None:
+    """SIGKILL to the folder's servers of these kinds, and their end."""
+    for kind in kinds:
+        running = servers.find(kind, data_dir)
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while servers.lives(kind, data_dir):
+            assert time.monotonic() < deadline, "it does not die"
+            time.sleep(0.01)
+
+
+def started_again(post: ServerPost) -> bool:
+    return post.start_again(lambda: True)
+
+
+def test_a_server_that_dies_is_started_again_at_its_port_with_its_data_and_other_commands_go_on(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path)})
+    with addresses_for(settings) as complete, another_command(tmp_path) as (other, theirs):
+        posts = posts_of(complete)
+        assert [post.kind for post in posts] == [MONGO, REDIS]
+        assert [post.ended() for post in posts] == [None, None]
+        assert [complete.mongo_uri, complete.redis_url] == theirs
+        with (
+            pymongo.MongoClient[dict[str, object]](theirs[0]) as client,
+            redis.Redis.from_url(theirs[1], retry=None) as broker,
+        ):
+            client.shop.things.insert_one({"_id": 1})
+            broker.set("queued", "message")
+            kill(tmp_path, MONGO, REDIS)
+            assert [post.ended() for post in posts] == ["exit code -9 (SIGKILL)"] * 2
+            assert all(map(started_again, posts))
+            assert [post.ended() for post in posts] == [None, None]
+            assert client.shop.things.count_documents({}) == 1
+            assert broker.get("queued") == b"message"
+        note = json.loads((tmp_path / EMBEDDED_NOTE).read_text())
+        assert [note["mongo_uri"], note["redis_url"]] == theirs
+        assert set(note["pids"].values()) == {process.pid for process in processes_of(tmp_path)}
+        other.communicate("")
+        assert other.returncode == 0
+        assert len(processes_of(tmp_path)) == 2, "the first to come still uses them"
+    assert processes_of(tmp_path) == []
+
+
+def test_a_command_that_comes_while_a_server_is_dead_starts_it_where_the_others_know_it(tmp_path: Path) -> None:
+    with embedded_servers(tmp_path, mongo=False) as first:
+        (post,) = posts_of(load_settings({"DATA_DIR": str(tmp_path)}))
+        kill(tmp_path, REDIS)
+        with another_command(tmp_path) as (_, theirs):
+            assert theirs[1] == first.redis_url
+            assert post.ended() is None
+            assert started_again(post), "there is nothing left to do"
+            assert len(processes_of(tmp_path)) == 2
+
+
+def test_a_server_that_had_to_move_is_an_error_for_those_who_know_its_port(tmp_path: Path) -> None:
+    with embedded_servers(tmp_path, mongo=False) as first:
+        (post,) = posts_of(load_settings({"DATA_DIR": str(tmp_path)}))
+        kill(tmp_path, REDIS)
+        with socket.socket() as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            stranger.bind(("127.0.0.1", post.port))
+            stranger.listen()
+            assert started_again(post)
+            assert "exit code 1" in str(post.ended())
+            assert "in use" in post.last_words()
+            with embedded_servers(tmp_path, mongo=False) as moved:
+                assert moved.redis_url != first.redis_url
+                with pytest.raises(Unavailable, match=r"Valkey.*was taken by others.*nothing is lost"):
+                    post.ended()
+
+
+def test_nothing_is_started_while_another_command_starts_or_stops_servers(tmp_path: Path) -> None:
+    with embedded_servers(tmp_path, mongo=False):
+        (post,) = posts_of(load_settings({"DATA_DIR": str(tmp_path)}))
+        kill(tmp_path, REDIS)
+        with (tmp_path / "locks" / "change").open("w") as change:
+            fcntl.flock(change, fcntl.LOCK_EX)
+            assert not started_again(post)
+        assert started_again(post)
+
+
+def test_a_server_whose_data_are_gone_is_not_started_on_an_empty_folder(tmp_path: Path) -> None:
+    with embedded_servers(tmp_path, mongo=False):
+        (post,) = posts_of(load_settings({"DATA_DIR": str(tmp_path)}))
+        kill(tmp_path, REDIS)
+        shutil.rmtree(tmp_path / "redis")
+        with pytest.raises(Unavailable, match="are gone"):
+            started_again(post)
+
+
+def test_servers_of_ones_own_are_nobody_elses_to_start(tmp_path: Path) -> None:
+    with embedded_servers(tmp_path, mongo=False):
+        given = {"DATA_DIR": str(tmp_path), "MONGO_URI": "mongodb://127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1/0"}
+        assert posts_of(load_settings(given)) == []

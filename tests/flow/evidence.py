@@ -5,7 +5,7 @@ Enter the simulator's journal and a database; leaves an `Evidence`. Nothing of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -73,13 +73,16 @@ class Evidence:
 
 def collect(journal: Mapping[str, Any], database: Database[dict[str, Any]], now: datetime) -> Evidence:
     """Reads everything. `database` has the collection names that stand in the settings by default."""
+    return evidence_of(journal["calls"], lambda name: list(database[name].find()), now)
 
-    def everything(name: str) -> list[dict[str, Any]]:
-        return list(database[name].find())
 
+def evidence_of(
+    calls: Iterable[dict[str, Any]], everything: Callable[[str], list[dict[str, Any]]], now: datetime
+) -> Evidence:
+    """The evidence of the journal's calls and of all documents of each collection."""
     return Evidence(
         now=now,
-        calls=list(journal["calls"]),
+        calls=list(calls),
         batches=everything("batches"),
         jobs=everything("call_jobs"),
         attempts=everything("call_logs"),

@@ -34,7 +34,7 @@ class Fleet:
                 command += ["worker", "-n", f"{name}@test", *GROUPS[name], "--loglevel", "WARNING"]
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    command, env=self._environ, stdout=log, stderr=log, start_new_session=True
+                    command, env=self._environ, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
                 )
 
     def kill(self, name: str) -> None:

@@ -35,6 +35,8 @@ from .money_laws import (
 from .record_laws import counters_agree
 from .rules import Limits, rules_of
 
+__all__ = ["FinalStates", "Limits", "Violation", "violations"]
+
 FINAL = ("done", "failed", "cancelled")
 OPEN_ATTEMPT = ("placing", "unknown", "live", "ended")
 NO_CALL_HAPPENED = ("refused", "abandoned")
@@ -44,23 +46,21 @@ FORGOTTEN_AFTER = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken law, by its number in the design, and what shows it."""
+    """One broken law, by its number in the design, what shows it, and the name of the check that found it."""
 
     law: int
     what: str
+    found_by: str = ""
 
 
 def violations(evidence: Evidence, limits: Limits, *, quiet: bool = True) -> list[Violation]:
     """Every violation found. `quiet` says that no call is live and no message under way: nothing may be held then."""
-    found = [
-        violation for law, check in CHECKS for violation in (Violation(law, what) for what in check(evidence, limits))
-    ]
-    if quiet:
-        found += [Violation(7, what) for what in (*_held(evidence), *money_is_free(evidence))]
-    return found
+    checks = [*CHECKS, *(WHEN_QUIET if quiet else ())]
+    return [Violation(law, what, check.__name__) for law, check in checks for what in check(evidence, limits)]
 
 
-def _one_call_an_attempt(evidence: Evidence, _: Limits) -> Iterator[str]:
+def one_call_an_attempt(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 1: an attempt is at most one call, and a call belongs to one attempt that knows it."""
     attempts = evidence.by_id("attempts")
     by_attempt: dict[str, list[str]] = defaultdict(list)
     for call in evidence.calls:
@@ -80,7 +80,8 @@ def _one_call_an_attempt(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield f"attempt {attempt['_id']} holds the id of a call that never happened"
 
 
-def _nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
+def nobody_is_lost(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 2: every contact is final with a reason, or waits with a time, or is suspended with a reason."""
     batches = evidence.by_id("batches")
     for job in evidence.jobs:
         status, reason, batch = job["status"], job.get("reason"), batches.get(job["batch_id"])
@@ -151,7 +152,8 @@ def _open_time(job: Document, batch: Document, since: datetime, now: datetime) -
     return passed > FORGOTTEN_AFTER
 
 
-def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
+def limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
+    """Law 6: live calls, and the gap between two starts."""
     calls = [call for call in calls_in_order(evidence) if call["dialled"]]
     marks = sorted(
         [(call["live_from_ms"], 1) for call in calls]
@@ -170,7 +172,8 @@ def _limits_hold(evidence: Evidence, limits: Limits) -> Iterator[str]:
             yield f"two calls started {later - earlier} ms apart, {gap_ms} is the least"
 
 
-def _rows_are_accounted_for(evidence: Evidence, _: Limits) -> Iterator[str]:
+def rows_are_accounted_for(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 9: rows read are accepted, merged, duplicate or rejected, each with its number and reason."""
     jobs: Counter[str] = Counter(job["batch_id"] for job in evidence.jobs)
     rejected: Counter[str] = Counter(row["batch_id"] for row in evidence.rejected)
     for row in evidence.rejected:
@@ -189,14 +192,22 @@ def _rows_are_accounted_for(evidence: Evidence, _: Limits) -> Iterator[str]:
             yield f"batch {batch['_id']} has {jobs[batch['_id']]} jobs and {rejected[batch['_id']]} rejected rows"
 
 
-def _held(evidence: Evidence) -> Iterator[str]:
-    """What may only be held while something is live."""
+def slots_are_free(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 7: no line is held while nothing is live."""
     for slot in evidence.slots:
         if slot["attempt_id"] is not None:
             yield f"slot {slot['_id']} is held by {slot['attempt_id']}"
+
+
+def turns_are_free(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 7: nobody's turn, and no telephone's, is held while nothing is live."""
     for counted in (*evidence.people, *evidence.phones):
         if counted.get("live_attempt_id") is not None:
             yield f"the turn of {counted['_id']} is held by {counted['live_attempt_id']}"
+
+
+def nothing_is_under_way(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 7: no contact is held, and no attempt open, while nothing is live."""
     for job in evidence.jobs:
         if job["status"] == "in_progress" or job.get("attempt_id") is not None:
             yield f"job {job['_id']} is {job['status']} and held by {job.get('attempt_id')}"
@@ -205,9 +216,10 @@ def _held(evidence: Evidence) -> Iterator[str]:
             yield f"attempt {attempt['_id']} is {attempt['state']}"
 
 
-CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
-    (1, _one_call_an_attempt),
-    (2, _nobody_is_lost),
+Checks = Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]]
+CHECKS: Checks = (
+    (1, one_call_an_attempt),
+    (2, nobody_is_lost),
     (3, caps_hold),
     (3, attempts_of_a_job),
     (3, counters_agree),
@@ -217,15 +229,22 @@ CHECKS: Sequence[tuple[int, Callable[[Evidence, Limits], Iterator[str]]]] = (
     (5, nobody_who_is_not_to_be_called),
     (5, people_a_day),
     (5, nobody_for_an_empty_account),
-    (6, _limits_hold),
+    (6, limits_hold),
     (7, balances_agree),
     (7, calls_are_charged),
     (7, limits_of_accounts),
     (8, actions_exist_once),
     (8, actions_are_delivered),
     (8, callbacks_are_kept),
-    (9, _rows_are_accounted_for),
+    (9, rows_are_accounted_for),
 )
+WHEN_QUIET: Checks = (
+    (7, slots_are_free),
+    (7, turns_are_free),
+    (7, nothing_is_under_way),
+    (7, money_is_free),
+)
+"""What may only be held while something is live."""
 
 
 class FinalStates:
@@ -241,5 +260,6 @@ class FinalStates:
             resets = len(job.get("resets", ()))
             status, before = self._seen.get(job["_id"], (job["status"], resets))
             if status in FINAL and job["status"] != status and resets == before:
-                self.violations.append(Violation(10, f"job {job['_id']} went from {status} to {job['status']}"))
+                what = f"job {job['_id']} went from {status} to {job['status']}"
+                self.violations.append(Violation(10, what, "FinalStates"))
             self._seen[job["_id"]] = (job["status"], resets)

@@ -177,8 +177,8 @@ def _batch_budgets(evidence: Evidence) -> Iterator[str]:
             yield f"batch {batch['_id']} cost {spent[batch['_id']]} of its {batch['budget_micros']}"
 
 
-def money_is_free(evidence: Evidence) -> Iterator[str]:
-    """What may only be held while something is live."""
+def money_is_free(evidence: Evidence, _: Limits) -> Iterator[str]:
+    """Law 7: what may only be held while something is live."""
     for account in evidence.accounts:
         if account["reserved"] or account["reservations"]:
             yield f"account {account['_id']} has {account['reserved']} reserved for {sorted(account['reservations'])}"

@@ -1,6 +1,6 @@
 """A customer's receiver of follow-ups: checks every signature, takes some requests at the second try only.
 
-A real HTTP server in a thread; `taken` is what it answered with 204, as the checker of law 8 reads it.
+A real HTTP server in a thread; `taken` is what it has taken, as the checker of law 8 reads it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 SECRET = "a secret of the month"
 REFUSED_FIRST = 7
 """Every so-maniest request is answered with 503 the first time."""
+BROKEN_OFF = 0
+"""In place of a status: the connection ends without an answer."""
 
 
 class Receiver:
@@ -37,23 +39,37 @@ class Receiver:
             self.unsigned += 1
             return 401
         self.tries[key] += 1
+        return self.decide(key, body)
+
+    def decide(self, key: str, body: bytes) -> int:
+        """The status for a request whose signature is right."""
         if self.tries[key] == 1 and len(self.tries) % REFUSED_FIRST == 0:
             return 503
-        self.taken.append({"key": key, "attempt_id": json.loads(body)["attempt_id"]})
+        return self.take(key, body)
+
+    def take(self, key: str, body: bytes) -> int:
+        """Notes that the request was taken."""
+        content = json.loads(body)
+        digest = hashlib.sha256(body).hexdigest()
+        self.taken.append(
+            {"key": key, "attempt_id": content["attempt_id"], "action": content["action"], "body": digest}
+        )
         return 204
 
 
 @contextmanager
-def running_receiver() -> Iterator[Receiver]:
-    """A receiver that answers for the length of a `with` block."""
-    receiver = Receiver()
+def running_receiver(receiver: Receiver | None = None) -> Iterator[Receiver]:
+    """The receiver (a new one if none is given) answers for the length of a `with` block."""
+    receiver = receiver or Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(
-                receiver.answer(self.headers["Idempotency-Key"], self.headers["X-SpeechAI-Signature"], body)
-            )
+            status = receiver.answer(self.headers["Idempotency-Key"], self.headers["X-SpeechAI-Signature"], body)
+            if status == BROKEN_OFF:
+                self.close_connection = True
+                return
+            self.send_response(status)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from speechai.core.provider import ProviderRules
 from speechai.store import capacity
 from speechai.store.connection import Store
 from tests.store.making import NOW, THREADS, race
@@ -120,7 +121,8 @@ WAIT = timedelta(seconds=5)
 
 
 def reserve(store: Store, now: datetime = NOW, *, per_second: float = 10, wait: timedelta = WAIT) -> datetime | None:
-    return capacity.reserve_start(store, now=now, per_second=per_second, longest_wait=wait)
+    start = capacity.reserve_start(store, "a", now=now, per_second=per_second, longest_wait=wait, rules=ProviderRules())
+    return start.at if isinstance(start, capacity.Start) else None
 
 
 @pytest.mark.parametrize("per_second", [0.5, 3.0, 7.0, 10.0, 333.0, 5000.0])

@@ -12,9 +12,9 @@ import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from config.settings import Settings
-from speechai.core.model import Job, JobStatus
+from speechai.core.model import AttemptState, BatchStatus, Job, JobStatus
 from speechai.errors import Unavailable
-from speechai.store import batch_jobs, jobs, waves
+from speechai.store import attempts, batch_jobs, batches, jobs, waves
 from speechai.store.connection import Document, Documents, Store, open_store
 from speechai.store.indexes import INDEXES, create_indexes
 from tests.store.making import NOW, add_jobs, make_job
@@ -163,6 +163,33 @@ def test_the_other_scans_of_jobs_read_what_they_find_by_the_same_index(
         assert stats["totalDocsExamined"] <= stats["nReturned"] + 2
         found += stats["nReturned"]
     assert found == expected
+
+
+def test_a_sweep_does_not_read_the_calls_that_nobody_has_to_look_at_any_more(store: Store, mongo_uri: str) -> None:
+    finished = {"state": AttemptState.FINISHED, "job_id": "j", "batch_id": "b"}
+    store.attempts.insert_many([{**finished, "_id": f"closed{n}", "next_poll_at": None} for n in range(WAITING)])
+    store.attempts.insert_one({**finished, "_id": "cost to come", "next_poll_at": NOW + timedelta(hours=1)})
+    (told,) = explain(store, mongo_uri, lambda store: attempts.overdue(store, AttemptState.FINISHED, NOW, 10))
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"waits_whose_message_was_lost"}
+    assert told["executionStats"]["totalDocsExamined"] == 0
+
+
+def test_lists_that_closed_long_ago_are_not_read_for_those_that_closed_lately(store: Store, mongo_uri: str) -> None:
+    for days in range(WAITING):
+        closed_at = NOW - timedelta(days=days)
+        store.batches.insert_one({"_id": f"{days}", "status": BatchStatus.COMPLETED, "changed_at": closed_at})
+    week_ago = NOW - timedelta(days=7)
+    (told,) = explain(store, mongo_uri, lambda store: batches.completed_since(store, week_ago))
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"batches_closed_lately"}
+    assert told["executionStats"]["totalDocsExamined"] == told["executionStats"]["nReturned"] == 8
+
+
+def test_where_nobody_is_suspended_a_resume_asks_one_question_and_reads_no_job(
+    many_waiting: Store, mongo_uri: str
+) -> None:
+    (told,) = explain(many_waiting, mongo_uri, lambda store: batch_jobs.resume_for_account(store, "b", now=NOW))
+    assert indexes_in(told["queryPlanner"]["winningPlan"]) == {"due"}
+    assert told["executionStats"]["totalDocsExamined"] == 0
 
 
 def test_the_waves_of_a_day_are_found_by_their_index(store: Store, mongo_uri: str) -> None:

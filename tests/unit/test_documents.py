@@ -109,3 +109,27 @@ def test_links_lead_to_files_that_exist(page: str) -> None:
     folder = ROOT if page in (PAGES["README.md"], SPANISH) else ROOT / "docs"
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page):
         assert (folder / target).exists(), target
+
+
+TESTS = {
+    name
+    for path in (ROOT / "tests").rglob("test_*.py")
+    for name in (path.stem, *re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8")))
+}
+
+
+@pytest.mark.parametrize("page", [name for name, text in PAGES.items() if "`test_" in text])
+def test_every_test_that_a_document_names_exists(page: str) -> None:
+    assert {code for code in codes_in(PAGES[page]) if re.fullmatch(r"test_\w+", code)} <= TESTS
+
+
+def test_every_alert_that_the_page_on_recovery_names_is_raised() -> None:
+    rules = set(re.findall(r"alert: (\w+)", (ROOT / "config" / "alerts.yml").read_text(encoding="utf-8")))
+    told = codes_in(CAMPAIGNS.partition("| kind | what to do |")[2])
+    seen = " ".join(row.split("|")[3] for row in PAGES["recovery.md"].splitlines() if row.startswith("| "))
+    named = set(re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", seen))
+    raised = {code for code in codes_in(seen) if re.fullmatch(r"[a-z]+_[a-z]+", code)}
+    assert len(named) > 8
+    assert len(raised) > 2
+    assert named <= rules
+    assert raised <= told

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from honcho.environ import parse_procfile
+from kombu.exceptions import OperationalError
 
 from config.beat import beat_schedule, wave_times
 from config.celery import QUEUES, ROUTES, celery_settings
@@ -80,3 +82,45 @@ def test_a_worker_that_cannot_work_does_not_start(app, monkeypatch: pytest.Monke
     get_settings.cache_clear()
     assert ended.value.code == 2
     assert "RETELL_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), ConnectionResetError(), AttributeError("'NoneType' ...")])
+def test_a_message_that_the_broker_does_not_take_holds_up_no_other(app, monkeypatch, error):
+    from speechai.operation.nudges import DispatchDue, Finish
+    from tasks.app import send
+
+    asked = []
+
+    def send_task(name: str, **_: object) -> None:
+        asked.append(name)
+        if name == "tasks.finish":
+            raise error
+
+    monkeypatch.setattr(app, "send_task", send_task)
+    send([Finish("a1"), DispatchDue()])
+    assert asked == ["tasks.finish", "tasks.dispatch_due"]
+
+
+def test_a_message_that_came_too_late_is_counted_under_its_task(app):
+    from celery.worker.request import Request
+
+    from speechai.metrics.events import OWN
+
+    def counted() -> float:
+        return OWN.get_sample_value("speechai_messages_expired_total", {"task": "tasks.sweep"}) or 0.0
+
+    before = counted()
+    task = app.tasks["tasks.sweep"]
+    # As a worker receives it: Celery's own signal decides what it hands over.
+    headers = {
+        "id": "late",
+        "task": task.name,
+        "expires": "2026-11-22T00:00:00+00:00",
+        "argsrepr": "",
+        "kwargsrepr": "",
+    }
+    message = SimpleNamespace(headers=headers, properties={}, delivery_info={})
+    body = ((), {}, {})
+    late = Request(message, app=app, task=task, body=body, decoded=True, utc=True, on_ack=lambda *_: None)
+    assert late.revoked()
+    assert counted() == before + 1

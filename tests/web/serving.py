@@ -47,6 +47,8 @@ class Service:
     store: Store
     redis_url: str
     log: Path
+    metrics_url: str
+    process: subprocess.Popen[bytes]
 
     def send(
         self, body: bytes | Mapping[str, Any], *, key: str = KEY, age_seconds: float = 0.0, **headers: str
@@ -109,14 +111,22 @@ def serving(
 ) -> Iterator[Service]:
     """The process `python -m speechai.web`, from its first answer to the end of the context; `port` None: any."""
     port = port or free_port()
+    metrics_port = environ.get("METRICS_PORT", "0")  # 0: none
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "speechai.web"],
-            env={**environ, "WEB_PORT": str(port)},
+            env={**environ, "WEB_PORT": str(port), "METRICS_PORT": metrics_port},
             stdout=output,
             stderr=output,
         )
-    service = Service(url=f"http://127.0.0.1:{port}", store=store, redis_url=redis_url, log=log)
+    service = Service(
+        url=f"http://127.0.0.1:{port}",
+        store=store,
+        redis_url=redis_url,
+        log=log,
+        metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
+        process=process,
+    )
     try:
         deadline = time.monotonic() + 60
         while True:

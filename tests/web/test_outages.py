@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 import pymongo
 import pytest
+import redis
+import requests
 
 from config.settings import load_settings
+from speechai.cli.running import free_port
 from speechai.store.connection import open_store
 from speechai.store.indexes import create_indexes
 from tests.web.gate import Gate, gate
@@ -53,7 +56,8 @@ def fenced(
             "REDIS_URL": environ["REDIS_URL"].replace(broker.netloc.rpartition("@")[2], f"127.0.0.1:{to_broker.port}"),
         }
         log = Path(tmp_path_factory.mktemp("fenced")) / "web.log"
-        with serving({**environ, **through}, store=store, redis_url=environ["REDIS_URL"], log=log) as service:
+        shown = {"METRICS_PORT": str(free_port())}
+        with serving({**environ, **through, **shown}, store=store, redis_url=environ["REDIS_URL"], log=log) as service:
             yield Fenced(service=service, gates={"mongodb": to_mongo, "broker": to_broker})
 
 
@@ -119,7 +123,53 @@ def test_a_crowd_before_a_server_that_hangs_waits_no_longer_than_one(fenced: Fen
         assert {status for status, _ in crowd.map(lambda _: send(), range(60))} == {204}
 
 
+def test_a_broker_that_is_full_is_told_to_retell_at_once(fenced: Fenced, redis_server: str) -> None:
+    service, attempt_id = fenced.service, fenced.service.attempt()
+    with redis.Redis.from_url(redis_server) as broker:
+        broker.config_set("maxmemory", 1)
+        try:
+            started = time.monotonic()
+            answer = service.send(event("call_ended", attempt_id))
+            assert time.monotonic() - started < AT_ONCE
+            assert (answer.status_code, answer.content) == (503, b"")
+        finally:
+            broker.config_set("maxmemory", 0)
+    assert service.send(event("call_ended", attempt_id)).status_code == 204
+    assert "Traceback" not in service.said()
+
+
 def test_a_refused_signature_needs_no_server(fenced: Fenced) -> None:
     for one in fenced.gates.values():
         one.shut()
     assert fenced.service.send(event("call_ended", "a"), key="key_of_somebody_else").status_code == 401
+
+
+@pytest.mark.parametrize("fail", [SHUT, FREEZE], ids=["away", "hanging"])
+@pytest.mark.parametrize("part", ["mongodb", "broker"])
+def test_a_scrape_tells_at_once_who_is_away_and_what_is_known(
+    fenced: Fenced, part: str, fail: Callable[[Gate], None]
+) -> None:
+    server = {"mongodb": "mongodb", "broker": "redis"}[part]
+    wait_until(lambda: f'speechai_up{{server="{server}"}} 1.0' in scrape(fenced))
+    fail(fenced.gates[part])
+    time.sleep(1.1)  # beyond what a scrape remembers
+    for _ in range(2):
+        started = time.monotonic()
+        told = scrape(fenced)
+        assert time.monotonic() - started < AT_ONCE
+        assert f'speechai_up{{server="{server}"}} 0.0' in told
+        assert 'speechai_calls_total{result="placed"}' in told, "counts need no server"
+        assert ("speechai_lines_limit" in told) is (part == "broker")
+        assert ("speechai_queue_length" in told) is (part == "mongodb")
+        time.sleep(1.1)
+    other = {"mongodb": "redis", "redis": "mongodb"}[server]
+    assert f'speechai_up{{server="{other}"}} 1.0' in told
+
+    fenced.gates[part].open()
+    wait_until(lambda: f'speechai_up{{server="{server}"}} 1.0' in scrape(fenced))
+
+
+def scrape(fenced: Fenced) -> str:
+    """The samples of the metrics page, without what describes them."""
+    text = requests.get(fenced.service.metrics_url, timeout=20).text
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))

@@ -1,0 +1,245 @@
+"""One chaos run: a site at work, struck by the schedule, brought to rest, and judged.
+
+Enters a plan; leaves the findings, and everything that they were found in, in the plan's folder. Called by
+`python -m tests.chaos` and by the short run of the test suite.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.flow.rules import Limits
+
+from .keeping import keep
+from .processes import STOP_SECONDS, Process
+from .schedule import LONGEST_PAUSE_SECONDS, Kind, Moment, Strike, schedule_of
+from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site, wait_until
+from .verdict import Run
+from .watching import Watch
+
+PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
+SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.0
+"""Strikes are spread over so great a part of the calls; one that is ahead of them waits so long for calls to come."""
+SLOW_SECONDS = 0.2
+"""By which every answer of a slow MongoDB is held up: a call takes some thirty."""
+STEP_SECONDS = 0.05
+STALLED_SECONDS = 240.0
+"""Without a strike or a call for so long the run gives up; what it did not reach is found by the verdict."""
+REPORT_SECONDS = 20.0
+
+
+def say_at_once(line: str) -> None:
+    """Prints the line, also where the output is a file that somebody follows."""
+    print(line, flush=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to be. `rest_seconds` bounds the time to come to rest once nothing goes wrong any more."""
+
+    folder: Path
+    seed: int
+    calls: int
+    each: int
+    kinds: Sequence[Kind] = tuple(Kind)
+    gap_seconds: float = 0.9
+    list_size: int = 40
+    low_water: int = 30
+    stuck: bool = True
+    rest_seconds: float = 420.0
+    say: Callable[[str], None] = say_at_once
+
+
+@dataclass(slots=True)
+class _Mend:
+    """What ends a strike, and when: at an instant, and once the process has ended where that is waited for."""
+
+    at: float
+    action: Callable[[], None]
+    ended: Process | None = None
+    is_done: bool = False
+
+
+@dataclass(slots=True)
+class _Chaos:
+    """The strikes under way."""
+
+    site: Site
+    counts: Counter[str] = field(default_factory=Counter)
+    mends: dict[str, _Mend] = field(default_factory=dict)
+
+    def is_free(self, strike: Strike) -> bool:
+        """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""
+        if strike.kind is Kind.MONGO_CUT:
+            return "mongo" not in self.mends and (self.site.proxy.has_cut() or not self.counts[strike.kind])
+        return strike.target not in self.mends and self.site.processes[strike.target].is_ready
+
+    def strike(self, strike: Strike) -> None:
+        """Does what the strike says; `tend` mends it later."""
+        self.counts[strike.kind] += 1
+        if strike.kind is Kind.MONGO_CUT:
+            self.site.proxy.cut_next(Moment(strike.target))
+            return
+        process = self.site.processes[strike.target]
+        mend = _Mend(at=time.monotonic() + strike.seconds, action=process.start)
+        if strike.kind in PAUSES:
+            process.pause()
+            mend.action = process.go_on
+        elif strike.kind is Kind.WORKER_STOP:
+            process.ask_to_stop()
+            mend.ended = process
+        elif strike.kind is Kind.REDIS_FULL:
+            self.site.fill_redis(is_full=True)
+            mend.action = lambda: self.site.fill_redis(is_full=False)
+        elif strike.kind is Kind.MONGO_SLOW:
+            self.site.proxy.delay_seconds = SLOW_SECONDS
+            mend.action = self.site.proxy.at_full_speed
+        else:
+            process.kill()
+            if strike.kind is Kind.REDIS_WIPE:
+                self.site.wipe_redis()
+        self.mends[strike.target] = mend
+
+    def tend(self) -> None:
+        """Mends what is due, and starts again whatever ended by itself."""
+        now = time.monotonic()
+        for target, mend in list(self.mends.items()):
+            if not mend.is_done and mend.at <= now and self._has_ended(mend, now):
+                mend.action()
+                mend.is_done = True
+            elif mend.is_done and self._is_at_work(target):
+                del self.mends[target]
+        for name, process in self.site.processes.items():
+            if name not in self.mends or self.mends[name].is_done:
+                process.tend()
+
+    def _is_at_work(self, target: str) -> bool:
+        return self.site.processes[target].is_ready and (target not in SERVERS or self.site.is_up(target))
+
+    def _has_ended(self, mend: _Mend, now: float) -> bool:
+        if mend.ended is None or not mend.ended.is_alive:
+            return True
+        if now > mend.at + STOP_SECONDS:
+            self.counts["SIGTERM that had to be followed by SIGKILL"] += 1
+            return True
+        return False
+
+
+def run(plan: Plan) -> None:
+    """Runs the plan and keeps its evidence in the folder, which must not exist.
+
+    Raises TimeoutError where the site did not come up.
+    """
+    plan.folder.mkdir(parents=True)
+    began = time.monotonic()
+    with running_site(plan.folder, plan.seed, stuck=plan.stuck) as site:
+        watch = Watch(site, plan.seed, list_size=plan.list_size, low_water=plan.low_water)
+        watch.open_accounts()
+        for name, process in site.processes.items():
+            if name not in SERVERS:
+                process.start()
+        watch.start()
+        chaos = _Chaos(site)
+        try:
+            _spread(plan, chaos, watch)
+            is_quiet = _come_to_rest(plan, chaos, watch)
+        finally:
+            watch.stop()
+        for name, process in site.processes.items():
+            chaos.counts[f"{name} ended by itself"] += process.ended_by_itself
+        keep(
+            plan.folder,
+            site.mongo_uri,
+            DATABASE,
+            site.receiver.taken,
+            Run(
+                seed=plan.seed,
+                wanted={"calls": plan.calls, **{kind.value: plan.each for kind in plan.kinds}},
+                limits=Limits(concurrency=CONCURRENCY, starts_a_second=STARTS_A_SECOND),
+                stall_seconds=LONGEST_PAUSE_SECONDS + 2,
+                strikes=dict(+chaos.counts),
+                sent=watch.sent,
+                paid=watch.paid,
+                left_final=[violation.what for violation in watch.final_states.violations],
+                seconds=time.monotonic() - began,
+                is_quiet=is_quiet,
+            ),
+        )
+
+
+def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
+    """Strike after strike until the schedule is through, and on until there are calls enough."""
+    left = schedule_of(plan.seed, each=plan.each, kinds=plan.kinds, gap_seconds=plan.gap_seconds)
+    total, report = len(left), _Report(plan, watch)
+    _wait_for_calls(chaos, watch)
+    next_at = moved_at = time.monotonic()
+    seen = 0
+    while (left or watch.look.calls < plan.calls) and time.monotonic() < moved_at + STALLED_SECONDS:
+        chaos.tend()
+        report(f"{total - len(left)} of {total} strikes")
+        calls = watch.look.calls
+        if calls > seen:
+            seen, moved_at = calls, time.monotonic()
+        is_behind = calls < plan.calls * SPREAD_OVER * (total - len(left)) / max(total, 1)
+        is_time = time.monotonic() >= next_at + (PATIENCE_SECONDS if is_behind else 0.0)
+        strike = next(filter(chaos.is_free, left), None) if is_time else None
+        if strike is None:
+            time.sleep(STEP_SECONDS)
+            continue
+        left.remove(strike)
+        chaos.strike(strike)
+        moved_at = time.monotonic()
+        next_at = moved_at + strike.gap_seconds
+
+
+def _wait_for_calls(chaos: _Chaos, watch: Watch) -> None:
+    """The first strike finds the site at work. Raises TimeoutError where it does not come to call at all."""
+
+    def calls() -> bool:
+        chaos.tend()
+        return watch.look.calls >= 3
+
+    wait_until(calls, "the first calls", seconds=STALLED_SECONDS)
+
+
+def _come_to_rest(plan: Plan, chaos: _Chaos, watch: Watch) -> bool:
+    """No fault, no strike and no further list; True once nothing is under way, twice in a row."""
+    report, end, quiet_since = _Report(plan, watch), time.monotonic() + plan.rest_seconds, None
+    while chaos.mends and time.monotonic() < end:
+        chaos.tend()
+        time.sleep(STEP_SECONDS)
+    chaos.site.ask_simulator("faults", {"faults": []})
+    chaos.site.receiver.is_failing = False
+    watch.end_feeding()
+    while time.monotonic() < end:
+        chaos.tend()
+        report("coming to rest")
+        if not watch.look.is_quiet:
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = time.monotonic()
+        elif time.monotonic() > quiet_since + 4:
+            return True
+        time.sleep(STEP_SECONDS)
+    return False
+
+
+class _Report:
+    """A line of progress now and then."""
+
+    def __init__(self, plan: Plan, watch: Watch) -> None:
+        self._plan, self._watch = plan, watch
+        self._began = time.monotonic()
+        self._next_at = self._began
+
+    def __call__(self, where: str) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + REPORT_SECONDS
+        look = self._watch.look
+        busy = ", ".join(f"{count} {what}" for what, count in look.busy.items())
+        self._plan.say(f"{time.monotonic() - self._began:5.0f} s  {where}; {look.calls} calls; {busy or 'at rest'}")

@@ -1,0 +1,27 @@
+"""The short chaos run of the test suite: one seed, every kind of strike twice, judged as the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .keeping import read
+from .run import Plan, run
+from .table import table_of
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
+
+SEED, CALLS, EACH = 10, 60, 2
+"""With this seed no strike hits `follow`: a follow-up whose worker is killed is tried again after a minute only."""
+
+
+def test_processes_struck_from_a_seed_while_they_call_break_no_law(tmp_path: Path) -> None:
+    folder = tmp_path / "chaos"
+    # Without calls that hang for ever: those take the product minutes by design.
+    run(
+        Plan(folder=folder, seed=SEED, calls=CALLS, each=EACH, gap_seconds=0.5, list_size=20, low_water=15, stuck=False)
+    )
+    evidence, facts = read(folder)
+    lines, is_clean = table_of(evidence, facts, folder / "logs")
+    assert is_clean, "\n".join([f"evidence in {folder}", *lines])
