@@ -6,6 +6,7 @@ since a healthy system finds nothing; none of them dials, `place_call` and `poll
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -30,20 +31,8 @@ OPEN_STATES = (AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, At
 
 
 def sweep(context: Context) -> Nudges:
-    """Looks once at every kind of wait."""
-    _take_back_dead_claims(context)
-    _release_what_leaked(context)
-    _follow_the_accounts(context)
-    _close_batches(context)
-    callers.refresh_countries(context)
-    # The overdue ones last: finding them puts them off, so nothing after them may fail.
-    return [
-        *_lost_loads(context),
-        *_late_waves(context),
-        *following_up.overdue(context, LIMIT),
-        *late_costs.overdue(context, LIMIT),
-        *_overdue_polls(context),
-    ]
+    """Looks once at every kind of wait. The task runs the scans one by one, so that none hangs on another."""
+    return [nudge for scan in SCANS for nudge in scan(context) or ()]
 
 
 def _take_back_dead_claims(context: Context) -> None:
@@ -181,3 +170,27 @@ def _close_batches(context: Context) -> None:
                 reason="the batch was cancelled",
                 now=now,
             )
+
+
+def _overdue_actions(context: Context) -> Nudges:
+    return following_up.overdue(context, LIMIT)
+
+
+def _overdue_costs(context: Context) -> Nudges:
+    return late_costs.overdue(context, LIMIT)
+
+
+SCANS: tuple[Callable[[Context], Nudges | None], ...] = (
+    _take_back_dead_claims,
+    _release_what_leaked,
+    _follow_the_accounts,
+    _close_batches,
+    callers.refresh_countries,
+    _lost_loads,
+    _late_waves,
+    _overdue_actions,
+    _overdue_costs,
+    _overdue_polls,
+)
+"""Each kind of wait apart from the others. What one of them returns is to be sent before the next begins: finding it
+has put it off."""

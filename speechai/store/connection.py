@@ -21,6 +21,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
+    ConnectionFailure,
     InvalidURI,
     OperationFailure,
     PyMongoError,
@@ -142,6 +143,11 @@ def reachable() -> Iterator[None]:
         if error.code in (13, 18):  # Unauthorized, AuthenticationFailed
             raise Unavailable("MongoDB refuses the user or password of MONGO_URI") from None
         raise
+
+
+def is_away(error: Exception) -> bool:
+    """Whether MongoDB could not be reached, so that whatever is asked next will fail too."""
+    return isinstance(error, ConnectionFailure | Unavailable)
 
 
 @contextmanager
