@@ -10,7 +10,7 @@ from .keeping import read
 from .run import Plan, run
 from .table import table_of
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
 SEED, CALLS, EACH = 10, 60, 2
 """With this seed no strike hits `follow`: a follow-up whose worker is killed is tried again after a minute only."""
@@ -20,7 +20,17 @@ def test_processes_struck_from_a_seed_while_they_call_break_no_law(tmp_path: Pat
     folder = tmp_path / "chaos"
     # Without calls that hang for ever: those take the product minutes by design.
     run(
-        Plan(folder=folder, seed=SEED, calls=CALLS, each=EACH, gap_seconds=0.5, list_size=20, low_water=15, stuck=False)
+        Plan(
+            folder=folder,
+            seed=SEED,
+            calls=CALLS,
+            each=EACH,
+            gap_seconds=0.5,
+            list_size=20,
+            low_water=15,
+            stuck=False,
+            rest_seconds=180,
+        )
     )
     evidence, facts = read(folder)
     lines, is_clean = table_of(evidence, facts, folder / "logs")
