@@ -10,7 +10,11 @@ import re
 
 _HIDDEN = "****"
 # Without a plus, not within a word, a decimal number or a UUID: those are ids and durations, to be searched in a log.
-_DIGITS_OF_A_PHONE = re.compile(r"\+\d(?:[ ().-]{0,2}\d){6,}|(?<![\w.-])\d(?:[ ().-]{0,2}\d){6,}(?![\w-])")
+# A day as ISO writes it is no phone either, with or without the hour behind it.
+_DIGITS_OF_A_PHONE = re.compile(
+    r"\+\d(?:[ ().-]{0,2}\d){6,}"
+    r"|(?<![\w.-])(?!20\d\d-[01]\d-[0-3]\d(?!\d))\d(?:[ ().-]{0,2}\d){6,}(?![\w-])"
+)
 # 12.345.678-5, 12345678-K: the dash and the check character are part of the id and would betray the rest.
 _NATIONAL_ID = re.compile(r"(?<![\w.-])\d{1,3}(?:\.?\d{3}){2}-[\dkK](?!\w)")
 
