@@ -19,9 +19,9 @@ demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator inclu
 up: $(VENV)/run.stamp ## every process of the Procfile, until Ctrl-C
 	@exec $(BIN)/python -m speechai up $(ARGS)
 
-test: $(VENV)/dev.stamp ## all tests on 3 processes (many wait more than they work), with coverage (at least 85 %)
+test: $(VENV)/dev.stamp ## all tests on 4 processes (many wait more than they work), with coverage (at least 85 %)
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup --cov --cov-report=term --cov-fail-under=85 --durations=12 $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, structure: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }

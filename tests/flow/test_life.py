@@ -341,7 +341,7 @@ def test_the_laws_hold_through_every_life_of_two_lists(
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=EXAMPLES or 10,
+            max_examples=EXAMPLES or 6,
             stateful_step_count=25,
             deadline=None,
             derandomize=not EXAMPLES,

@@ -70,8 +70,11 @@ def resume_all(world: World) -> None:
         campaigns.resume(world.context, batch["_id"])
 
 
-@pytest.mark.parametrize("pacing", [Pacing.WAVES, Pacing.CONTINUOUS])
-@pytest.mark.parametrize("minutes", [0, 1, 100], ids=["at once", "a minute later", "a hundred minutes later"])
+@pytest.mark.parametrize(
+    ("pacing", "minutes"),
+    [(Pacing.WAVES, 0), (Pacing.CONTINUOUS, 1), (Pacing.WAVES, 100)],
+    ids=["at once", "a minute later", "a hundred minutes later"],
+)
 def test_calls_go_on_from_a_backup_of_a_day_at_work(
     world: MakeWorld, elsewhere: Callable[[World], World], tmp_path: Path, pacing: Pacing, minutes: int
 ) -> None:

@@ -175,17 +175,3 @@ def test_a_task_called_from_the_shell_makes_a_batch_of_a_file_on_the_worker(site
     (batch,) = batches.list_batches(site.context.store)
     assert batch["counts"]["contacts"] == 40
     assert batch["use_case"] == "marketing"
-
-
-def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(site: Site):
-    site.fleet.start()
-    batch_id = site.enqueue("generic.xlsx", use_case="survey")
-    wait_for(lambda: site.simulator.journal()["total_calls"] >= 5, site.fleet)
-    site.fleet.stop()
-
-    placing = site.context.store.attempts.count_documents({"state": "placing"})
-    claimed = site.context.store.jobs.count_documents({"phase": "claimed"})
-    assert (placing, claimed) == (0, 0)
-    site.fleet.start()
-    wait_for(lambda: site.is_complete(batch_id), site.fleet)
-    assert site.broken_laws() == []
