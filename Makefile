@@ -6,11 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 CHILDREN := 2
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo up test check format lock bench chaos mutants clean setup
+.PHONY: help demo up test test-long check format lock bench chaos mutants clean setup
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  ARGS='...' is passed on to demo, up, test, bench, chaos and mutants; PYTHON=... chooses the interpreter for $(VENV)."
 
 demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator included: progress, report, end
@@ -19,9 +19,12 @@ demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator inclu
 up: $(VENV)/run.stamp ## every process of the Procfile, until Ctrl-C
 	@exec $(BIN)/python -m speechai up $(ARGS)
 
-test: $(VENV)/dev.stamp ## all tests on 4 processes (many wait more than they work), with coverage (at least 85 %)
+test: $(VENV)/dev.stamp ## all tests but the long ones, on 4 processes (many wait more than they work), with coverage (at least 85 %)
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup --cov --cov-report=term --cov-fail-under=85 --durations=12 $(ARGS)
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m 'not long' --cov --cov-report=term --cov-fail-under=85 --durations=12 $(ARGS)
+
+test-long: $(VENV)/dev.stamp ## the long ones: every write, a week, kills of real workers (minutes; before a release)
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m long $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, structure: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }

@@ -61,6 +61,7 @@ def job_of(world: World, one: Debtor) -> dict[str, Any]:
     return job
 
 
+@pytest.mark.long
 def test_a_normal_week_of_150_debtors(world: MakeWorld, tmp_path: Path) -> None:
     people = [debtor(n) for n in range(150)]
     second_wave, third_wave = people[1::10], people[2::20]

@@ -94,13 +94,14 @@ def test_a_worker_may_die_in_front_of_every_write_of_one_call(
             next_day(here)
 
 
+LONG = pytest.mark.long
 LOST_ANSWERS = [
     pytest.param("PlaceCall", 1, FaultKind.SERVER_ERROR_AFTER, id="place_call without an answer"),
     pytest.param("PollCall", 1, FaultKind.SERVER_ERROR_AFTER, id="look-up that finds the call"),
     pytest.param("PollCall", 1, FaultKind.SERVER_ERROR, id="look-up that finds nothing"),
-    pytest.param("PlaceCall", 1, FaultKind.RATE_LIMITED, id="place_call that is refused for now"),
+    pytest.param("PlaceCall", 1, FaultKind.RATE_LIMITED, id="place_call that is refused for now", marks=LONG),
     pytest.param("PlaceCall", 1, FaultKind.DO_NOT_CALL, id="place_call whose number is refused"),
-    pytest.param("PlaceCall", 1, FaultKind.PAYMENT_REQUIRED, id="place_call whose account is refused"),
+    pytest.param("PlaceCall", 1, FaultKind.PAYMENT_REQUIRED, id="place_call whose account is refused", marks=LONG),
 ]
 
 

@@ -211,6 +211,7 @@ def test_an_account_or_a_number_that_is_refused_is_no_trouble_of_retells(
     assert "provider_down" not in alerts(here)
 
 
+@pytest.mark.long
 def test_a_trial_whose_worker_dies_in_front_of_any_write_is_followed_by_another(
     world: MakeWorld, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def planned_calls(made: Plan) -> dict[str, list[datetime]]:
     return {number: sorted(times) for number, times in found.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pacing", list(Pacing))
 def test_the_product_calls_everybody_when_the_plan_said(world: MakeWorld, tmp_path: Path, pacing: Pacing) -> None:
     begin, days, people = local(2026, 11, 27, 7, 0), 5, 26  # a Friday

@@ -82,6 +82,7 @@ def test_two_lists_may_reach_for_one_person_at_every_request(world: MakeWorld, t
             next_day(here)
 
 
+@pytest.mark.long
 def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(world: MakeWorld, tmp_path: Path) -> None:
     here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": TALK}))
     messages: list[PlaceCall] = []
@@ -108,6 +109,7 @@ def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(worl
         here.database.batches.update_many({"status": "running"}, {"$set": {"status": "paused"}})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
 def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
     world: MakeWorld, tmp_path: Path, name: str
@@ -125,6 +127,7 @@ def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
             next_day(here)
 
 
+@pytest.mark.long
 def test_a_worker_may_stall_until_its_slot_is_gone_and_then_die(world: MakeWorld, tmp_path: Path) -> None:
     """Nothing leads to what it takes after that but the next worker that wants it."""
     here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": PROMISE}))

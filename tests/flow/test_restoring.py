@@ -72,8 +72,11 @@ def resume_all(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("pacing", "minutes"),
-    [(Pacing.WAVES, 0), (Pacing.CONTINUOUS, 1), (Pacing.WAVES, 100)],
-    ids=["at once", "a minute later", "a hundred minutes later"],
+    [
+        pytest.param(Pacing.WAVES, 0, id="at once", marks=pytest.mark.long),
+        pytest.param(Pacing.CONTINUOUS, 1, id="a minute later"),
+        pytest.param(Pacing.WAVES, 100, id="a hundred minutes later", marks=pytest.mark.long),
+    ],
 )
 def test_calls_go_on_from_a_backup_of_a_day_at_work(
     world: MakeWorld, elsewhere: Callable[[World], World], tmp_path: Path, pacing: Pacing, minutes: int
@@ -102,6 +105,7 @@ def test_calls_go_on_from_a_backup_of_a_day_at_work(
     assert there.database.batches.find_one({})["status"] == "completed"  # type: ignore[index]
 
 
+@pytest.mark.long
 def test_a_backup_that_takes_minutes_under_full_work_is_mended(
     world: MakeWorld, elsewhere: Callable[[World], World], tmp_path: Path
 ) -> None:

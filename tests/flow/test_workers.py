@@ -125,6 +125,7 @@ def test_a_list_is_called_to_its_end(site: Site):
     assert done["fecha_pago_cliente"]
 
 
+@pytest.mark.long
 def test_workers_killed_in_the_middle_dial_nobody_twice_and_lose_nobody(site: Site):
     site.fleet.start()
     batch_id = site.enqueue("deudores.xlsx")
@@ -140,6 +141,7 @@ def test_workers_killed_in_the_middle_dial_nobody_twice_and_lose_nobody(site: Si
     assert sum(batches.job_counts(site.context.store, batch_id).values()) == 58
 
 
+@pytest.mark.long
 def test_a_broker_that_forgets_everything_costs_no_contact(site: Site):
     site.fleet.start()
     batch_id = site.enqueue("generic.xlsx", use_case="survey")
@@ -153,6 +155,7 @@ def test_a_broker_that_forgets_everything_costs_no_contact(site: Site):
     assert site.broken_laws() == []
 
 
+@pytest.mark.long
 def test_answers_that_are_lost_are_looked_up_and_never_dialled_again(site: Site):
     kinds = (FaultKind.HANG_AFTER, FaultKind.RESET_AFTER, FaultKind.SERVER_ERROR_AFTER, FaultKind.RESET_BEFORE)
     site.simulator.set_faults(*(Fault(kind=kind, endpoint="create-phone-call", rate=0.12) for kind in kinds))
