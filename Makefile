@@ -19,9 +19,9 @@ demo: $(VENV)/run.stamp ## the main job on the sample portfolio, simulator inclu
 up: $(VENV)/run.stamp ## every process of the Procfile, until Ctrl-C
 	@exec $(BIN)/python -m speechai up $(ARGS)
 
-test: $(VENV)/dev.stamp ## all tests but the long ones, on 4 processes (many wait more than they work), with coverage (at least 85 %)
+test: $(VENV)/dev.stamp ## all tests but the long ones, on 3 processes (many wait more than they work), with coverage (at least 85 %)
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m 'not long' --cov --cov-report=term --cov-fail-under=85 --durations=12 $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m 'not long' --cov --cov-report=term --cov-fail-under=85 --durations=12 $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## the long ones: every write, a week, kills of real workers (minutes; before a release)
 	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m long $(ARGS)

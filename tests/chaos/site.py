@@ -27,6 +27,7 @@ from honcho.environ import parse_procfile
 from speechai.embedded.servers import mongo_command, redis_command
 from speechai.retell.simulator import DEFAULT_API_KEY
 from tests.flow.receiver import BROKEN_OFF, SECRET, Receiver, running_receiver
+from tests.ports import quiet_port
 
 from .processes import Process, stop_all
 from .proxy import Proxy, running_proxy
@@ -144,7 +145,7 @@ class Site:
 @contextmanager
 def running_site(folder: Path, seed: int, *, stuck: bool) -> Iterator[Site]:
     """A site with servers, provider and receiver; the Procfile's processes are made and not yet started."""
-    ports = {name: free_port() for name in (*SERVERS, "web", "metrics")}
+    ports = {name: quiet_port() for name in (*SERVERS, "web", "metrics")}
     for name in ("redis", "mongo", "logs"):
         (folder / name).mkdir(parents=True)
     (folder / "scenario.json").write_text(json.dumps(scenario_of(seed, stuck=stuck), indent=1))
@@ -189,12 +190,6 @@ def wait_until(done: Callable[[], bool], what: str, *, seconds: float = START_SE
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds:.0f} s for {what}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

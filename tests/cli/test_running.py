@@ -20,6 +20,7 @@ import pytest
 from speechai.cli.running import webhook_url_here
 from tests.cli.conftest import HEADER, PEOPLE, Command, csv
 from tests.flow.lists import debtor, write_list
+from tests.ports import quiet_port
 
 FAST = {
     "CALL_POLLING_INTERVAL": "0.5",
@@ -63,12 +64,6 @@ def said(command: Command, text: str, seconds: float = 60) -> str:
     return output
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_simulator_answers_and_ends_cleanly(alone: Command, number: signal.Signals) -> None:
     with staying_up(alone, "simulator", "--port", "0", "--factor", "60", "--seed", "1") as process:
@@ -91,7 +86,7 @@ def test_the_simulator_says_that_its_port_is_taken(alone: Command) -> None:
 @pytest.mark.timeout(240)
 def test_up_calls_lists_to_their_end_whatever_dies_and_leaves_nothing_running(alone: Command, tmp_path: Path) -> None:
     people = csv(tmp_path / "people.csv", HEADER, *PEOPLE)
-    settings = {**FAST, "FLOWER_PORT": free_port(), "WEB_PORT": free_port()}
+    settings = {**FAST, "FLOWER_PORT": str(quiet_port()), "WEB_PORT": str(quiet_port())}
     with staying_up(alone, "up", "--factor", "120", **settings) as up:
         output = said(alone, "Flower: http://127.0.0.1:")
         assert "nobody's phone rings" in output

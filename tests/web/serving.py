@@ -17,11 +17,11 @@ from typing import Any
 import redis
 import requests
 
-from speechai.cli.running import free_port
 from speechai.core.model import AttemptState
 from speechai.retell.signature import SIGNATURE_HEADER, sign
 from speechai.store import attempts
 from speechai.store.connection import Store
+from tests.ports import quiet_port
 from tests.store.making import make_attempt
 
 KEY, OLD_KEY = "key_with_the_webhook_badge", "key_that_had_it_before"
@@ -110,7 +110,7 @@ def serving(
     environ: Mapping[str, str], *, store: Store, redis_url: str, log: Path, port: int | None = None
 ) -> Iterator[Service]:
     """The process `python -m speechai.web`, from its first answer to the end of the context; `port` None: any."""
-    port = port or free_port()
+    port = port or quiet_port()
     metrics_port = environ.get("METRICS_PORT", "0")  # 0: none
     with log.open("ab") as output:
         process = subprocess.Popen(

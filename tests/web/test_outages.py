@@ -16,9 +16,9 @@ import redis
 import requests
 
 from config.settings import load_settings
-from speechai.cli.running import free_port
 from speechai.store.connection import open_store
 from speechai.store.indexes import create_indexes
+from tests.ports import quiet_port
 from tests.web.gate import Gate, gate
 from tests.web.serving import AT_ONCE, Service, event, serving
 
@@ -56,7 +56,7 @@ def fenced(
             "REDIS_URL": environ["REDIS_URL"].replace(broker.netloc.rpartition("@")[2], f"127.0.0.1:{to_broker.port}"),
         }
         log = Path(tmp_path_factory.mktemp("fenced")) / "web.log"
-        shown = {"METRICS_PORT": str(free_port())}
+        shown = {"METRICS_PORT": str(quiet_port())}
         with serving({**environ, **through, **shown}, store=store, redis_url=environ["REDIS_URL"], log=log) as service:
             yield Fenced(service=service, gates={"mongodb": to_mongo, "broker": to_broker})
 

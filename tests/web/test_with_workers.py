@@ -18,7 +18,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings import load_settings
-from speechai.cli.running import free_port, webhook_url_here
+from speechai.cli.running import webhook_url_here
 from speechai.core.model import Pacing
 from speechai.operation import loading, submitting
 from speechai.operation.context import Context, open_context
@@ -36,6 +36,7 @@ from tests.flow import laws
 from tests.flow.evidence import collect
 from tests.flow.fleet import Fleet, wait_for
 from tests.flow.lists import debtor, write_list
+from tests.ports import quiet_port
 from tests.web.serving import Service, serving
 
 POLLING_SECONDS = 85
@@ -76,12 +77,12 @@ def campaign(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         simulator = running.enter_context(
             running_simulator(SimulatorConfig(clock_factor=60, limits=limits, script=script))
         )
-        port = free_port()
+        port = quiet_port()
         settings = {
             **environ,
             "DATA_DIR": str(folder),
             "WEB_PORT": str(port),
-            "METRICS_PORT": str(free_port()),
+            "METRICS_PORT": str(quiet_port()),
             "WEBHOOK_URL": webhook_url_here("127.0.0.1", port),
             "RETELL_WEBHOOK_KEYS": DEFAULT_API_KEY,
             "RETELL_API_KEY": DEFAULT_API_KEY,
