@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import statistics
 import tempfile
 import time
@@ -25,6 +24,7 @@ from benchmarks.harness import wait_until
 from benchmarks.lists import batch_document, contact
 from benchmarks.rig import Rig, rig
 from config.settings import Settings
+from speechai.cli.running import free_port
 from speechai.store.accounts import ensure_main
 from speechai.store.indexes import create_indexes
 from speechai.store.jobs import insert_jobs
@@ -156,7 +156,7 @@ def measure(fault: Fault, settings: Mapping[str, str], folder: Path) -> list[Rec
     """REPETITIONS of one fault on one installation, each once all that was under way has come to its end."""
     chance = random.Random(fault.name)
     environ = {name.upper(): value for name, value in settings.items()}
-    with rig(folder, environ, SCENARIO, (_free_port(), _free_port())) as here:
+    with rig(folder, environ, SCENARIO, (free_port(), free_port())) as here:
         _fill(here)
         wait_until(lambda: len(here.placed_since(0)) >= 5, timeout_seconds=LONGEST_SECONDS)
         found, begun_at = list[Recovered](), time.monotonic()
@@ -206,12 +206,6 @@ def _report(fault: Fault, found: list[Recovered]) -> None:
         f"({len(found)} times, {under_way:.0f} under way); bounded by {fault.bound}",
         flush=True,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

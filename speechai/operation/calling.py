@@ -30,7 +30,7 @@ from speechai.operation import provider
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import apply_step
 from speechai.operation.nudges import Nudges, PollCall
-from speechai.operation.taking import Taken, Wanted, denied_meanwhile, give_back, take
+from speechai.operation.taking import Taken, Wanted, abandon, denied_meanwhile, give_back, take
 from speechai.retell.call_request import PLACED_KEY, CallRequest
 from speechai.store import accounts, attempts, batch_jobs, batches, callbacks, jobs, people
 
@@ -116,8 +116,7 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
     attempts.record(store, attempt)
     if not jobs.pass_the_point_of_no_return(store, job.id, attempt.id, taken.phone):
         log.warning("the job was taken back before its call was sent", action="place_call", job_id=job.id)
-        if attempts.close(store, attempt.id, AttemptState.ABANDONED, {}):
-            metrics.count_call(metrics.CallStep.ABANDONED)
+        abandon(context, attempt.id)
         give_back(context, job, attempt.id, taken.phone)
         return []
     if (denied := denied_meanwhile(context, wanted, taken)) is not None:
@@ -202,8 +201,7 @@ def _turn_back(context: Context, wanted: Wanted, attempt: Attempt, denied: Denie
     log.warning("a call was denied at the last moment", action="place_call", attempt_id=attempt.id, code=denied.code)
     give_back(context, wanted.job, attempt.id, attempt.to_number)
     _put_back(context, wanted, denied, context.clock(), phase=Phase.PLACING)
-    if attempts.close(context.store, attempt.id, AttemptState.ABANDONED, {}):
-        metrics.count_call(metrics.CallStep.ABANDONED)
+    abandon(context, attempt.id)
 
 
 def _put_back(context: Context, wanted: Wanted, denied: Denied, now: datetime, *, phase: Phase = Phase.CLAIMED) -> None:

@@ -17,7 +17,7 @@ from speechai.operation import accounts as money
 from speechai.operation import callers, following_up, late_costs
 from speechai.operation.context import Context
 from speechai.operation.nudges import LoadBatch, Nudges, PollCall
-from speechai.operation.taking import give_back
+from speechai.operation.taking import abandon, give_back
 from speechai.operation.waves import open_due_waves
 from speechai.store import accounts, attempts, batch_jobs, batches, capacity, jobs, people
 
@@ -56,8 +56,7 @@ def _take_back(context: Context, batch: Batch, job: Job) -> None:
         reason="its worker died before the call was sent",
         now=context.clock(),
     ):
-        if attempts.close(context.store, job.attempt_id, AttemptState.ABANDONED, {}):
-            metrics.count_call(metrics.CallStep.ABANDONED)
+        abandon(context, job.attempt_id)
         metrics.count_find(metrics.Find.DEAD_CLAIM)
         log.warning("a dead worker's job was taken back", action="sweep", job_id=job.id)
 

@@ -21,7 +21,7 @@ from speechai.core.accounts import Account
 from speechai.core.caps import person_denial, phone_denial
 from speechai.core.decision import Denial, Denied, Fact
 from speechai.core.may_call import may_call
-from speechai.core.model import Batch, BatchStatus, Counted, Job, Person, Phone
+from speechai.core.model import AttemptState, Batch, BatchStatus, Counted, Job, Person, Phone
 from speechai.core.provider import Provider, Rest
 from speechai.operation import accounts as money
 from speechai.operation import provider
@@ -110,6 +110,12 @@ def give_back(context: Context, job: Job, attempt_id: str, phone: str) -> None:
     money.release_for(context, job.account_id, attempt_id)
     capacity.free_trial(context.store, attempt_id)
     capacity.release_slot(context.store, attempt_id)
+
+
+def abandon(context: Context, attempt_id: str) -> None:
+    """Closes an attempt whose request was never sent."""
+    if attempts.close(context.store, attempt_id, AttemptState.ABANDONED, {}):
+        metrics.count_call(metrics.CallStep.ABANDONED)
 
 
 def _take_lines(context: Context, wanted: Wanted, phone: str, now: datetime) -> Denied | None:
