@@ -101,7 +101,9 @@ def _wait_for_analysis(context: Context, attempt: Attempt) -> Nudges | None:
 def _over(context: Context, attempt: Attempt, facts: CallFacts) -> Nudges | None:
     """Retell says the call is over: its slot is free at once, its analysis may still come."""
     _free_lines(context, attempt)  # before the end is written: an ended attempt holds no slot
-    attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw)
+    if not attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw) and facts.analysed:
+        # Another poll ended it meanwhile (a webhook brings the next one forward), from an answer without the analysis.
+        attempts.keep_answer(context.store, attempt.id, facts.raw)
     return None if _analysis_may_come(facts) else [Finish(attempt.id)]
 
 

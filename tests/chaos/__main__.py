@@ -29,10 +29,14 @@ def main() -> int:
     print(
         f"seed {seed}: {asked.kills} strikes of each of {len(kinds)} kinds, {asked.calls} calls; evidence in {folder}"
     )
-    run(Plan(folder=folder.absolute(), seed=seed, calls=asked.calls, each=asked.kills, kinds=kinds))
+    plan = Plan(
+        folder=folder.absolute(), seed=seed, calls=asked.calls, each=asked.kills, kinds=kinds, losses=asked.losses
+    )
+    run(plan)
     code = _judge(folder)
     if code:
         again = ["--seed", str(seed), "--calls", str(asked.calls), "--kills", str(asked.kills)]
+        again += ["--losses", str(asked.losses)]
         again += [part for kind in asked.only for part in ("--only", kind)]
         print(
             f"seed {seed} failed. The same strikes and faults again: make chaos ARGS={shlex.quote(shlex.join(again))}"
@@ -48,6 +52,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of lists, faults and strikes; drawn where left away")
     parser.add_argument("--calls", type=int, default=1_000, help="at least so many calls")
     parser.add_argument("--kills", type=int, default=50, help="strikes of each kind")
+    parser.add_argument("--losses", type=int, default=2, help="of MongoDB, in turn with the host, each restored")
     parser.add_argument("--only", choices=[kind.value for kind in Kind], action="append", default=[], help="repeatable")
     parser.add_argument("--keep", type=Path, help="folder for the evidence, kept in any case")
     parser.add_argument("--judge", type=Path, help="judge the evidence of an earlier run, and do nothing else")

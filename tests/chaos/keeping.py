@@ -18,7 +18,6 @@ from bson import json_util
 from bson.json_util import JSONMode, JSONOptions
 
 from tests.flow.evidence import Evidence, evidence_of
-from tests.flow.rules import Limits
 
 from .verdict import Run
 
@@ -41,7 +40,7 @@ def read(folder: Path) -> tuple[Evidence, Run]:
     """The evidence of a kept folder; its present is the moment at which it was kept."""
     facts = json.loads((folder / "run.json").read_text())
     now = datetime.fromisoformat(facts.pop("kept_at"))
-    run = Run(**{**facts, "limits": Limits(**facts["limits"])})
+    run = Run(**facts)
 
     def documents(name: str) -> list[dict[str, Any]]:
         path = folder / "database" / f"{name}.json"

@@ -7,9 +7,11 @@ come back in later lists and under other accounts, telephones under other nation
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.flow.lists import Debtor, debtor, write_list
@@ -17,6 +19,11 @@ from tests.flow.lists import Debtor, debtor, write_list
 NEW_SHARE = 0.7
 """Of a list's people; the others stood in a list before."""
 SHARED_PHONE_SHARE = 0.05
+WAVES_EVERY = 4
+"""Every fourth list is called in waves, the others at once."""
+PEOPLE_A_DAY = 25
+"""Of a list in waves; whoever finds no place waits for the next day."""
+WAVES, MINUTE, DAY = 90, timedelta(minutes=1), 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,18 @@ class List:
     people: tuple[Debtor, ...]
     bad_rows: int
     options: tuple[str, ...]
+    has_waves: bool = False
+
+    def all_options(self, local: datetime) -> list[str]:
+        """The options of `speechai enqueue`, at an instant of the installation's clock: waves come every minute."""
+        if not self.has_waves:
+            return [*self.options, "--pacing", "continuous"]
+        midnight = local.replace(hour=0, minute=0)
+        first = int((local - midnight) / MINUTE)
+        waves = [f"{midnight + n * MINUTE:%H:%M}" for n in range(first, min(first + WAVES, DAY))]
+        given = {"waves": json.dumps(waves), "people_a_day": str(PEOPLE_A_DAY)}
+        overrides = [part for name, value in given.items() for part in ("--override", f"{name}={value}")]
+        return [*self.options, "--pacing", "waves", *overrides]
 
     def write(self, folder: Path) -> Path:
         """The file; the same list always gives the same bytes."""
@@ -80,11 +99,12 @@ def lists_of(seed: int, *, size: int) -> Iterator[List]:
         account = ACCOUNTS[number] if number < len(ACCOUNTS) else drawn  # each has one before any has two
         use_case = chance.choice(("debt_collection", "debt_collection", "survey"))
         policy = "default" if number % 7 == 6 else "always"  # the first one is shut at night, and then waits
-        options = ("--use-case", use_case, "--pacing", "continuous", "--policy", policy)
+        options = ("--use-case", use_case, "--policy", policy)
         yield List(
             name=f"list-{number:03d}",
             account_id=account.id,
             people=tuple(people.values()),
             bad_rows=chance.randint(0, 2),
             options=(*options, "--priority", str(chance.randint(1, 9))),
+            has_waves=policy == "always" and number % WAVES_EVERY == WAVES_EVERY - 1,
         )

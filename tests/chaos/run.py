@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.flow.rules import Limits
-
 from .keeping import keep
+from .loss import Loss, lose
+from .operator import Act
 from .processes import STOP_SECONDS, Process
-from .schedule import LONGEST_PAUSE_SECONDS, Kind, Moment, Strike, schedule_of
+from .schedule import LONGEST_PAUSE_SECONDS, SECONDS, Kind, Moment, Strike, schedule_of
 from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site, wait_until
 from .verdict import Run
 from .watching import Watch
@@ -26,6 +27,8 @@ SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.0
 """Strikes are spread over so great a part of the calls; one that is ahead of them waits so long for calls to come."""
 SLOW_SECONDS = 0.2
 """By which every answer of a slow MongoDB is held up: a call takes some thirty."""
+LAST_EVENT, BACKUP_BEFORE = 0.9, 0.07
+"""By then the operator has done everything; and so much of the run lies between a backup and the loss."""
 STEP_SECONDS = 0.05
 STALLED_SECONDS = 240.0
 """Without a strike or a call for so long the run gives up; what it did not reach is found by the verdict."""
@@ -50,8 +53,22 @@ class Plan:
     list_size: int = 40
     low_water: int = 30
     stuck: bool = True
+    losses: int = 2
+    """How often MongoDB is lost, every second time with the whole host, and restored from a backup."""
     rest_seconds: float = 420.0
     say: Callable[[str], None] = say_at_once
+
+    @property
+    def acts(self) -> int:
+        """How often the operator does each of the things that stop calls."""
+        return -(-self.each // 5)
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """What must have happened, or the run shows nothing."""
+        acts = {act.value: self.acts for act in Act}
+        losses = {loss.value: (self.losses + 1 - n) // 2 for n, loss in enumerate(Loss)}
+        return {"calls": self.calls, **{kind.value: self.each for kind in self.kinds}, **acts, **losses}
 
 
 @dataclass(slots=True)
@@ -71,6 +88,7 @@ class _Chaos:
     site: Site
     counts: Counter[str] = field(default_factory=Counter)
     mends: dict[str, _Mend] = field(default_factory=dict)
+    unrecorded: list[tuple[str, str]] = field(default_factory=list)
 
     def is_free(self, strike: Strike) -> bool:
         """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""
@@ -101,7 +119,7 @@ class _Chaos:
         else:
             process.kill()
             if strike.kind is Kind.REDIS_WIPE:
-                self.site.wipe_redis()
+                self.site.wipe("redis")
         self.mends[strike.target] = mend
 
     def tend(self) -> None:
@@ -138,7 +156,7 @@ def run(plan: Plan) -> None:
     began = time.monotonic()
     with running_site(plan.folder, plan.seed, stuck=plan.stuck) as site:
         watch = Watch(site, plan.seed, list_size=plan.list_size, low_water=plan.low_water)
-        watch.open_accounts()
+        watch.operator.open_accounts()
         for name, process in site.processes.items():
             if name not in SERVERS:
                 process.start()
@@ -158,12 +176,16 @@ def run(plan: Plan) -> None:
             site.receiver.taken,
             Run(
                 seed=plan.seed,
-                wanted={"calls": plan.calls, **{kind.value: plan.each for kind in plan.kinds}},
-                limits=Limits(concurrency=CONCURRENCY, starts_a_second=STARTS_A_SECOND),
+                wanted=plan.wanted,
+                concurrency=CONCURRENCY,
+                starts_a_second=STARTS_A_SECOND,
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
-                strikes=dict(+chaos.counts),
-                sent=watch.sent,
-                paid=watch.paid,
+                on_its_way_seconds=SECONDS[Kind.RETELL_PAUSE][1] + 2,
+                unrecorded=chaos.unrecorded,
+                strikes=dict(+(chaos.counts + watch.operator.counts)),
+                sent=[sent.facts() for sent in watch.operator.sent],
+                paid=watch.operator.paid,
+                forbidden=watch.operator.forbidden,
                 left_final=[violation.what for violation in watch.final_states.violations],
                 seconds=time.monotonic() - began,
                 is_quiet=is_quiet,
@@ -175,11 +197,15 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
     """Strike after strike until the schedule is through, and on until there are calls enough."""
     left = schedule_of(plan.seed, each=plan.each, kinds=plan.kinds, gap_seconds=plan.gap_seconds)
     total, report = len(left), _Report(plan, watch)
+    events = _events(plan, chaos, watch)
     _wait_for_calls(chaos, watch)
     next_at = moved_at = time.monotonic()
     seen = 0
-    while (left or watch.look.calls < plan.calls) and time.monotonic() < moved_at + STALLED_SECONDS:
+    while (left or events or watch.look.calls < plan.calls) and time.monotonic() < moved_at + STALLED_SECONDS:
         chaos.tend()
+        if events and events[0].at <= min(_part(total - len(left), total), _part(watch.look.calls, plan.calls)):
+            events.pop(0).happen()
+            moved_at = time.monotonic()
         report(f"{total - len(left)} of {total} strikes")
         calls = watch.look.calls
         if calls > seen:
@@ -194,6 +220,49 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
         chaos.strike(strike)
         moved_at = time.monotonic()
         next_at = moved_at + strike.gap_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """What happens once such a part of the run is over, beside the strikes."""
+
+    at: float
+    happen: Callable[[], object]
+
+
+def _events(plan: Plan, chaos: _Chaos, watch: Watch) -> list[_Event]:
+    """What the operator does, evenly over the run; each loss some time after its backup."""
+    to_do = watch.operator.to_do
+    acts = list(Act) * plan.acts
+    watch.operator.chance.shuffle(acts)
+    found = [
+        _Event(at=(n + 0.5) / len(acts) * LAST_EVENT, happen=partial(to_do.append, act)) for n, act in enumerate(acts)
+    ]
+    for number in range(plan.losses):
+        at = (number + 1) / (plan.losses + 1)
+        file = plan.folder / f"backup-{number}.tar.gz"
+        found.append(_Event(at=at - BACKUP_BEFORE, happen=partial(to_do.append, file)))
+        loss = list(Loss)[number % len(Loss)]
+        found.append(_Event(at=at, happen=partial(_lose, loss, plan, chaos, watch)))
+    return sorted(found, key=lambda event: event.at)
+
+
+def _lose(loss: Loss, plan: Plan, chaos: _Chaos, watch: Watch) -> None:
+    """Everything else is mended first, and the operator has done what was to be done."""
+    plan.say(f"{loss}: mending what is struck")
+    while chaos.mends or watch.operator.to_do:
+        chaos.tend()
+        time.sleep(STEP_SECONDS)
+    watch.halt()
+    began = time.monotonic()
+    chaos.unrecorded.append(lose(loss, chaos.site, watch))
+    watch.start()
+    chaos.counts[loss] += 1
+    plan.say(f"{loss}: restored and at work after {time.monotonic() - began:.0f} s")
+
+
+def _part(done: int, all_of_it: int) -> float:
+    return done / all_of_it if all_of_it else 1.0
 
 
 def _wait_for_calls(chaos: _Chaos, watch: Watch) -> None:

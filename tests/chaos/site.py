@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from zoneinfo import ZoneInfo
 
 import redis
 from honcho.environ import parse_procfile
@@ -37,6 +38,8 @@ from .schedule import BEATS
 ROOT = Path(__file__).parents[2]
 DATABASE = "chaos"
 CONCURRENCY, STARTS_A_SECOND = 10, 4.0
+ZONE = ZoneInfo("America/Santiago")
+"""Of the installation: accounts' days and the waves are counted in it."""
 SETTINGS = {
     "RETELL_API_KEY": DEFAULT_API_KEY,
     "RETELL_CONCURRENCY": str(CONCURRENCY),
@@ -60,6 +63,7 @@ SETTINGS = {
     "BREAKER_LONGEST_REST_SECONDS": "6",
     "PACE_RECOVERY_SECONDS": "10",
     "FOLLOW_UP_SECRET": SECRET,
+    "TIMEZONE": ZONE.key,
     "LOG_FORMAT": "json",
 }
 """Everything that takes minutes takes seconds; what is left out is as in production."""
@@ -112,10 +116,10 @@ class Site:
         port = {"redis": "REDIS_PORT", "mongo": "MONGO_PORT", "retell": "RETELL_PORT"}[name]
         return _listens(int(self.environ[f"CHAOS_{port}"]))
 
-    def wipe_redis(self) -> None:
-        """Removes everything that Redis has written."""
-        shutil.rmtree(self.folder / "redis")
-        (self.folder / "redis").mkdir()
+    def wipe(self, server: str) -> None:
+        """Removes everything that `redis` or `mongo` has written; it must not run."""
+        shutil.rmtree(self.folder / server)
+        (self.folder / server).mkdir()
 
     def fill_redis(self, *, is_full: bool) -> None:
         """Lets Redis refuse every write for want of memory, or take them again."""

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from tests.flow.evidence import Evidence
 
+from .loss import Loss
+from .operator import Act
 from .schedule import Kind
 from .verdict import Run, findings, informational
 
 EXAMPLES = 5
+OTHERS = frozenset({*Act, *Loss})
 
 
 def table_of(evidence: Evidence, run: Run, logs: Path) -> tuple[list[str], bool]:
@@ -22,7 +25,8 @@ def table_of(evidence: Evidence, run: Run, logs: Path) -> tuple[list[str], bool]
         **informational(evidence, run),
         "finds of the sweep": _counted(finds_of_the_sweep(logs)),
         "strikes": _counted({kind: n for kind, n in run.strikes.items() if kind in set(Kind)}),
-        "beside them": _counted({kind: n for kind, n in run.strikes.items() if kind not in set(Kind)}),
+        "by the operator, and losses": _counted({kind: n for kind, n in run.strikes.items() if kind in OTHERS}),
+        "beside them": _counted({what: n for what, n in run.strikes.items() if what not in {*Kind, *OTHERS}}),
     }
     lines = [f"| chaos, seed {run.seed} | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in facts.items()]

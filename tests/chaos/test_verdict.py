@@ -13,7 +13,6 @@ import pytest
 from tests.flow.evidence import Evidence
 from tests.flow.laws import CHECKS, WHEN_QUIET
 from tests.flow.planting import HOUR, MONDAY, a_call, a_job, again, an_action, an_attempt, an_entry, healthy, promised
-from tests.flow.rules import Limits
 
 from .keeping import calls_of
 from .schedule import TARGETS, Kind, schedule_of
@@ -28,9 +27,10 @@ RUTS = {"j1": "1-9", "j2": "2-7"}
 def a_run(**fields: Any) -> Run:
     facts: dict[str, Any] = {
         "seed": 1,
-        "limits": Limits(concurrency=2, starts_a_second=1.0),
+        "concurrency": 2,
+        "starts_a_second": 1.0,
         "stall_seconds": 5.0,
-        "sent": [{"batch_id": "list", "ruts": list(RUTS.values()), "bad_rows": 1}],
+        "sent": [{"batch_id": "list", "ruts": list(RUTS.values()), "bad_rows": 1, "is_cancelled": False}],
         "paid": [{"account_id": "main", "key": "1"}],
         "seconds": 60.0,
     }
@@ -69,6 +69,17 @@ def called_every_hour(seen: Evidence) -> None:
         again(seen, MONDAY + hours * HOUR)
 
 
+def cancelled_by_nobody(seen: Evidence) -> None:
+    seen.batches[0]["status"] = "cancelled"
+
+
+def lost_call_to_a_full_phone(seen: Evidence) -> None:
+    """Three calls for a list that was lost, and one for the list that is here."""
+    for n in range(3):
+        seen.calls.append(a_call(f"lost{n}", "gone", MONDAY - (n + 1) * HOUR))
+        seen.attempts.append(an_attempt(f"lost{n}", "gone", "p1"))
+
+
 def due_since_long(seen: Evidence) -> None:
     seen.batches[0]["status"] = "running"
     seen.jobs[0].update(status="pending", admitted=True, next_attempt_at=seen.now - 90 * SECOND)
@@ -94,6 +105,9 @@ PLANTED: list[tuple[str, str, Callable[[Evidence], object]]] = [
         lambda seen: [again(seen, MONDAY + n * timedelta(hours=1)) for n in (1, 2, 3)],
     ),
     ("called when it was forbidden", "was called", lambda seen: again(seen, MONDAY + 12 * HOUR)),
+    ("caps broken", "was dialled 4 times", lost_call_to_a_full_phone),
+    ("caps broken", "whose list was lost", lost_call_to_a_full_phone),
+    ("called when it was forbidden", "cancelled by the operator: False", cancelled_by_nobody),
     ("over the concurrency limit", "live at once", three_live),
     ("over the rate", "ahead of the rate", starts_in_a_bunch),
     ("ledger difference", "its ledger says", lambda seen: seen.accounts[0].update(balance=7)),
@@ -141,6 +155,42 @@ def test_a_final_state_that_was_left_and_a_run_without_rest_are_found() -> None:
 def test_a_run_that_did_less_than_was_asked_is_found() -> None:
     short = a_run(wanted={"calls": 3, "redis-wipe": 2, "mongo-cut": 1}, strikes={"redis-wipe": 1, "mongo-cut": 1})
     assert findings(after_a_run(), short)["stuck jobs"] == ["law 2: calls: 2 of 3", "law 2: redis-wipe: 1 of 2"]
+
+
+def test_who_was_put_on_the_do_not_call_list_and_a_list_that_was_cancelled_stay_so() -> None:
+    run = a_run(forbidden=[RUTS["j1"]], sent=[{**a_run().sent[0], "is_cancelled": True}])
+    found = findings(after_a_run(), run)["called when it was forbidden"]
+    assert found == [
+        "law 5: batch list is completed, cancelled by the operator: True",
+        "law 5: p1 is not on the do-not-call list",
+    ]
+
+
+def stopped_since(seconds: float) -> Evidence:
+    """The list was paused so long before the first of its calls reached the provider, and resumed long after."""
+    seen, at = after_a_run(), timedelta(seconds=seconds)
+    seen.batches[0]["history"] = [
+        {"at": MONDAY - at, "status": "paused"},
+        {"at": MONDAY + HOUR / 2, "status": "running"},
+        {"at": MONDAY + HOUR / 2, "status": "completed"},
+    ]
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("facts", "calls"),
+    [
+        ({}, 2),
+        ({"on_its_way_seconds": 7.0}, 0),
+        ({"unrecorded": [[f"{MONDAY - HOUR}", f"{MONDAY + SECOND / 2}"]]}, 1),
+    ],
+    ids=["at once", "a provider that stood still", "a database that was lost"],
+)
+def test_a_pause_holds_for_calls_that_were_not_on_their_way_and_are_recorded(facts: dict[str, Any], calls: int) -> None:
+    found = findings(stopped_since(5.0), a_run(**facts))["called when it was forbidden"]
+    assert ["while its batch was not running" in what for what in found] == [True] * calls
+    late = findings(stopped_since(9.0), a_run(on_its_way_seconds=7.0))["called when it was forbidden"]
+    assert len(late) == 2
 
 
 def test_a_batch_that_nobody_sent_is_found() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.flow.evidence import Evidence, attempt_of, calls_in_order, rang
@@ -29,6 +29,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     ),
     "called when it was forbidden": (
         "only_when_open",
+        "what_was_stopped_stays_so",
         "nobody_who_is_not_to_be_called",
         "nobody_for_an_empty_account",
     ),
@@ -56,27 +57,43 @@ class Run:
     """What a run knows about itself and the checker cannot see from outside."""
 
     seed: int
-    limits: Limits
+    concurrency: int
+    starts_a_second: float
     stall_seconds: float
     """The longest for which anything was held up between the product's decision to start and the provider's answer."""
+    on_its_way_seconds: float = 0.0
+    """The longest for which a request that was sent lay in front of a provider that stood still."""
+    unrecorded: Sequence[Sequence[str]] = ()
+    """Since when (a backup) and until when (its restore) the database was lost, ISO 8601."""
     wanted: Mapping[str, int] = field(default_factory=dict)
     """What was asked for: `calls`, and strikes of each kind."""
     strikes: Mapping[str, int] = field(default_factory=dict)
     sent: Sequence[Mapping[str, Any]] = ()
-    """Each list that the operator was told is taken: `batch_id`, `ruts` and `bad_rows`."""
+    """Each list that the operator was told is taken: `batch_id`, `ruts`, `bad_rows` and `is_cancelled`."""
     paid: Sequence[Mapping[str, str]] = ()
     """Each payment that the operator was told is booked: `account_id` and `key`."""
+    forbidden: Sequence[str] = ()
+    """National ids that the operator was told nobody calls any more."""
     left_final: Sequence[str] = ()
     """What `FinalStates` saw in its looks during the run."""
     seconds: float = 0.0
     is_quiet: bool = True
 
+    @property
+    def limits(self) -> Limits:
+        """Without the gap between two starts: in real time a stall anywhere moves single ones together, and
+        `starts_keep_the_rate` judges them."""
+        return Limits(
+            concurrency=self.concurrency,
+            starts_a_second=1_000_000.0,
+            on_its_way=timedelta(seconds=self.on_its_way_seconds),
+            unrecorded=tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in self.unrecorded),
+        )
+
 
 def findings(evidence: Evidence, run: Run) -> dict[str, list[str]]:
     """What was found for each row of ROWS, [] where it is as it should be."""
-    # The gap between two starts is judged below: in real time a stall anywhere moves single ones together.
-    limits = Limits(concurrency=run.limits.concurrency, starts_a_second=1_000_000.0, zone=run.limits.zone)
-    found = list(violations(evidence, limits))
+    found = list(violations(evidence, run.limits))
     found += [Violation(2, what, "FinalStates") for what in run.left_final]
     found += [Violation(law, what, check.__name__) for law, check in OWN_CHECKS for what in check(evidence, run)]
     by_check: dict[str, list[str]] = defaultdict(list)
@@ -114,10 +131,22 @@ def nobody_due_is_left(evidence: Evidence, run: Run) -> Iterator[str]:
         if job["status"] == "suspended" and account is not None and account["status"] == "active":
             yield f"job {job['_id']} is suspended ({job.get('reason')}), its account is active"
     for batch in evidence.batches:
-        if batch["status"] not in ("running", "completed"):
+        if batch["status"] not in ("running", "completed", "cancelled"):
             yield f"batch {batch['_id']} is {batch['status']}: {batch.get('reason')}"
     if not run.is_quiet:
         yield "the system did not come to rest in time"
+
+
+def what_was_stopped_stays_so(evidence: Evidence, run: Run) -> Iterator[str]:
+    """Law 5: lists that the operator cancelled are, and no others; whoever is not to be called is on that list."""
+    for one in run.sent:
+        batch = evidence.by_id("batches").get(one["batch_id"])
+        if batch is not None and (batch["status"] == "cancelled") != one["is_cancelled"]:
+            yield f"batch {batch['_id']} is {batch['status']}, cancelled by the operator: {one['is_cancelled']}"
+    people = evidence.by_id("people")
+    for job in evidence.jobs:
+        if job["rut"] in run.forbidden and not people.get(job["person_id"], {}).get("do_not_call"):
+            yield f"{job['person_id']} is not on the do-not-call list"
 
 
 def every_payment_is_booked(evidence: Evidence, run: Run) -> Iterator[str]:
@@ -138,7 +167,7 @@ def everything_wanted_was_done(evidence: Evidence, run: Run) -> Iterator[str]:
 
 def starts_keep_the_rate(evidence: Evidence, run: Run) -> Iterator[str]:
     """Law 6: over no stretch of time more starts than the rate allows in it and in one stall before it."""
-    worst = bunching_seconds(evidence, run.limits.starts_a_second)
+    worst = bunching_seconds(evidence, run.starts_a_second)
     if worst > run.stall_seconds:
         yield f"starts ran {worst:.1f} s ahead of the rate, the longest stall was {run.stall_seconds:.1f} s"
 
@@ -182,6 +211,7 @@ OWN_CHECKS = (
     (2, everybody_sent_is_there),
     (2, nobody_due_is_left),
     (2, everything_wanted_was_done),
+    (5, what_was_stopped_stays_so),
     (6, starts_keep_the_rate),
     (7, every_payment_is_booked),
     (8, every_action_arrived_under_one_key),
@@ -202,6 +232,6 @@ def informational(evidence: Evidence, run: Run) -> dict[str, str]:
         "contacts final": str(sum(job["status"] in FINAL for job in evidence.jobs)),
         "follow-ups, and delivered more than once": f"{len(got)}, {sum(n > 1 for n in got.values())}",
         "attempts closed as unknown, of them never found": f"{unknown}, {never_found}",
-        "starts bunched by a stall, at most": f"{bunching_seconds(evidence, run.limits.starts_a_second):.1f} s",
+        "starts bunched by a stall, at most": f"{bunching_seconds(evidence, run.starts_a_second):.1f} s",
         "minutes, calls a minute": f"{minutes:.1f}, {len(calls) / minutes:.0f}" if minutes else "0, 0",
     }

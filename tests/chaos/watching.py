@@ -1,17 +1,15 @@
-"""Whoever looks on while a site is struck: the operator who sends lists and pays, and whoever sees it come to rest.
+"""Whoever looks on while a site is struck: sees to it that the operator has work, and that it comes to rest.
 
-A thread of its own, since every question may hang as long as a server is paused. What the operator is told is taken is
-remembered: the verdict asks where it went.
+A thread of its own, since every question may hang as long as a server is paused. It can be halted and started again.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -21,13 +19,13 @@ from pymongo.errors import PyMongoError
 
 from tests.flow.laws import FINAL, OPEN_ATTEMPT, FinalStates
 
-from .portfolio import ACCOUNTS, Account, List, lists_of
+from .operator import Operator
+from .portfolio import ACCOUNTS, List, lists_of
 from .site import DATABASE, Site
 
 LOOK_SECONDS = 1.0
 FAR = timedelta(minutes=3)
 """A contact that waits longer than this waits for tomorrow, or for its callback, and not for this run."""
-LAST_TOP_UP = "50"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +35,8 @@ class Look:
     calls: int
     contacts_to_call: int
     busy: Counter[str]
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Their states by id."""
 
     @property
     def is_quiet(self) -> bool:
@@ -44,12 +44,13 @@ class Look:
 
 
 class Watch:
-    """The thread that looks and acts. It sends lists until `end_feeding`, so that there is always somebody to call."""
+    """The thread that looks and acts. Lists are sent until `end_feeding`, so that there is always somebody to call."""
 
     def __init__(self, site: Site, seed: int, *, list_size: int, low_water: int) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.paid: list[dict[str, str]] = []
+        self._halted, is_over = Event(), Event()
+        self.operator = Operator(site, random.Random(f"{seed}|operator"), is_over)
         self.final_states = FinalStates()
+        self._is_over = is_over
         self._seen = Look(calls=0, contacts_to_call=0, busy=Counter({"nothing was seen yet": 1}))
         self._is_feeding = True
         self._site, self._low_water = site, low_water
@@ -58,20 +59,20 @@ class Watch:
             site.mongo_uri, tz_aware=True, serverSelectionTimeoutMS=2_000, socketTimeoutMS=8_000
         )
         self._database = self._client[DATABASE]
-        self._stopped = Event()
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._running: Future[None] | None = None
         (site.folder / "lists").mkdir()
 
-    def open_accounts(self) -> None:
-        """Makes every account; nothing is struck yet."""
-        for account in ACCOUNTS:
-            self._insist("account", "create", account.id, "--plan", account.plan, *account.options)
-            if account.top_up:
-                self._pay(account, account.top_up)
-
     def start(self) -> None:
+        """Begins to look, or goes on."""
+        self._halted.clear()
         self._running = self._thread.submit(self._run)
+
+    def halt(self) -> None:
+        """Ends what the thread is about: the operator and the database are the caller's then, until `start`."""
+        self._halted.set()
+        if self._running is not None:
+            self._running.result()
 
     @property
     def look(self) -> Look:
@@ -81,61 +82,46 @@ class Watch:
         return self._seen
 
     def end_feeding(self) -> None:
-        """No further list; and every account is paid up, so that all can be called."""
+        """No further list or act, and nothing stays stopped."""
         self._is_feeding = False
 
+    def forget(self) -> None:
+        """The database is another one: a final state may stand open again in what a backup holds."""
+        self.final_states = FinalStates(self.final_states.violations)
+
+    def standing(self) -> dict[str, list[str]]:
+        """Lists that are paused, and accounts without a balance that are suspended: the arguments of the operator."""
+        paid = {account.id for account in ACCOUNTS if account.top_up}
+        accounts = [one["_id"] for one in self._database["accounts"].find({"status": "suspended"}, {"_id": 1})]
+        paused = [one["_id"] for one in self._database["batches"].find({"status": "paused"}, {"_id": 1})]
+        return {"paused": paused, "suspended": [one for one in accounts if one not in paid]}
+
     def stop(self) -> None:
-        self._stopped.set()
+        self._is_over.set()
+        self._halted.set()
         self._thread.shutdown()
         self._client.close()
 
     def _run(self) -> None:
-        is_paid_up = False
-        while not self._stopped.wait(LOOK_SECONDS):
+        has_left = False
+        while not self._halted.wait(LOOK_SECONDS):
             try:
                 self._seen = self._look()
                 if self._is_feeding:
                     self._act()
-                elif not is_paid_up:
-                    for account in ACCOUNTS:
-                        if account.top_up:
-                            self._pay(account, LAST_TOP_UP)
-                    is_paid_up = True
+                elif not has_left:
+                    has_left = self.operator.leave(self._seen.lists)
             except (PyMongoError, OSError):
                 continue  # a server is away; the next look comes in a second
 
     def _act(self) -> None:
         if self._seen.contacts_to_call < self._low_water and not self._seen.busy["lists not loaded"]:
-            self._send(next(self._lists))
+            self.operator.send(next(self._lists))
         suspended = {one["_id"] for one in self._database["accounts"].find({"status": "suspended"}, {"_id": 1})}
         for account in ACCOUNTS:
             if account.id in suspended and account.top_up:
-                self._pay(account, account.top_up)
-
-    def _send(self, one: List) -> None:
-        path = one.write(self._site.folder / "lists")
-        told = json.loads(self._insist("enqueue", str(path), "--account", one.account_id, *one.options, "--json"))
-        ruts = [person.rut for person in one.people]
-        self.sent.append({"batch_id": told["batch_id"], "ruts": ruts, "bad_rows": one.bad_rows})
-
-    def _pay(self, account: Account, amount: str) -> None:
-        key = f"payment-{len(self.paid)}"
-        self._insist("account", "topup", account.id, amount, "--key", key)
-        self.paid.append({"account_id": account.id, "key": key})
-
-    def _insist(self, *args: str) -> str:
-        """A command until it succeeds: whoever types it sees the error and types it again."""
-        while True:
-            try:
-                done = self._site.command(*args)
-            except subprocess.TimeoutExpired:
-                continue
-            with (self._site.folder / "logs" / "operator.log").open("a") as log:
-                log.write(f"{datetime.now(UTC).isoformat()} {' '.join(args)}: {done.returncode}\n{done.stderr}")
-            if done.returncode == 0:
-                return done.stdout
-            if self._stopped.wait(0.5):
-                raise ConnectionAbortedError(f"the run is over, and {args} was not taken: {done.stderr}")
+                self.operator.pay(account, account.top_up)
+        self.operator.do_next(self._seen.lists)
 
     def _look(self) -> Look:
         now = datetime.now(UTC)
@@ -155,6 +141,7 @@ class Watch:
                 to_call += due is not None and due < now + FAR and job["account_id"] not in SHORT_OF_MONEY
             elif job["status"] == "suspended":
                 busy["contacts suspended"] += 1
+        busy["lists paused"] = sum(status == "paused" for status in batches.values())
         busy["lists not loaded"] = sum(status in ("received", "loading") for status in batches.values())
         busy["lists not closed"] = sum(status == "running" and not open_in[key] for key, status in batches.items())
         busy["attempts open"] = self._database["call_logs"].count_documents({"state": {"$in": list(OPEN_ATTEMPT)}})
@@ -164,7 +151,7 @@ class Watch:
             bool(one["reservations"] or one["outbox"]) for one in self._database["accounts"].find()
         )
         calls = self._site.ask_simulator("journal?limit=0")["total_calls"]
-        return Look(calls=calls, contacts_to_call=to_call, busy=+busy)
+        return Look(calls=calls, contacts_to_call=to_call, busy=+busy, lists=batches)
 
 
 JOB_FIELDS = {"status": 1, "resets": 1, "batch_id": 1, "account_id": 1, "next_attempt_at": 1}

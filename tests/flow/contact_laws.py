@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from .evidence import (
     Document,
     Evidence,
     calls_in_order,
+    calls_of_lost_lists,
     calls_that_rang,
     end_of,
     instant_of,
@@ -32,7 +33,6 @@ from .wishes import Wish, kept_by
 WEEK = timedelta(days=7)
 PACE = timedelta(seconds=10)
 """Between taking a person's turn and the call itself a worker waits for its start, for less than this."""
-FIRST_WAVE_HOUR = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,22 @@ def dialled(evidence: Evidence) -> list[Dialled]:
 
 
 def caps_hold(evidence: Evidence, _: Limits) -> Iterator[str]:
-    """Law 3: attempts a day and a week, contacts, quiet days and rests, of a person and of a telephone."""
+    """Law 3: attempts a day and a week, contacts, quiet days and rests, of a person and of a telephone.
+
+    A telephone's hold also where a list was lost with its database; a person's only by the lists that are known.
+    """
     people: dict[str, list[Made]] = defaultdict(list)
     phones: dict[str, list[Made]] = defaultdict(list)
+    lost: dict[str, list[Made]] = defaultdict(list)
+    for call in calls_of_lost_lists(evidence):
+        lost[call["to_number"]].append(Made(instant_of(call), talked(call)))
     for one in dialled(evidence):
         if not rang(one.call):
             continue
         person, number = one.job["person_id"], one.call["to_number"]
+        to_it = [*phones[number], *(made for made in lost[number] if made.at < one.at)]
         yield from (f"person {person} {words}" for words in broken_caps(one, people[person]))
-        yield from (f"phone {number} {words}" for words in broken_phone_caps(one, phones[number]))
+        yield from (f"phone {number} {words}" for words in broken_phone_caps(one, to_it))
         people[person].append(one.made())
         phones[number].append(one.made())
 
@@ -184,7 +191,7 @@ def heard(call: Document) -> str:
     return "talked" if talked(call) else "neither"
 
 
-def only_when_open(evidence: Evidence, _: Limits) -> Iterator[str]:
+def only_when_open(evidence: Evidence, limits: Limits) -> Iterator[str]:
     """Law 5: hours, days and holidays at the contact's place; a running list; an active account that may call there."""
     suspended, accounts = suspensions(evidence), evidence.by_id("accounts")
     for one in dialled(evidence):
@@ -192,17 +199,24 @@ def only_when_open(evidence: Evidence, _: Limits) -> Iterator[str]:
         countries = accounts.get(str(one.batch.get("account_id")), {}).get("countries")
         if closed := why_closed(one.rules.door, job, at):
             yield f"job {job['_id']} was called {closed}"
-        if not was_running(one.batch, at):
-            yield f"job {job['_id']} was called at {at} while its batch was not running"
-        if stopped := covering(suspended[one.batch.get("account_id")], at - PACE, at):
-            yield f"job {job['_id']} was called at {at}, its account is suspended since {stopped}"
+        yield from _stopped(one, suspended[one.batch.get("account_id")], limits)
         if countries and job["country"] not in countries:
             yield f"job {job['_id']} was called in {job['country']}, its account may call {countries}"
         if _too_early_for_a_wave(one):
             yield f"job {job['_id']} of a wave batch was called before the day's first wave, at {at}"
 
 
-def nobody_who_is_not_to_be_called(evidence: Evidence, _: Limits) -> Iterator[str]:
+def _stopped(one: Dialled, suspended: list[Span], limits: Limits) -> Iterator[str]:
+    at, decided_at = one.at, one.at - limits.on_its_way
+    if not limits.is_recorded(at):
+        return
+    if not (was_running(one.batch, at) or was_running(one.batch, decided_at)):
+        yield f"job {one.job['_id']} was called at {at} while its batch was not running"
+    if stopped := covering(suspended, decided_at - PACE, at):
+        yield f"job {one.job['_id']} was called at {at}, its account is suspended since {stopped}"
+
+
+def nobody_who_is_not_to_be_called(evidence: Evidence, limits: Limits) -> Iterator[str]:
     """Law 5: whoever asked not to be called in a call, and whoever is on the list by command, and their telephones."""
     forbidden = _do_not_call_by_command(evidence)
     asked: dict[str, datetime] = {}
@@ -211,7 +225,7 @@ def nobody_who_is_not_to_be_called(evidence: Evidence, _: Limits) -> Iterator[st
         for name in sorted(who):
             if asked.get(name, at) < at and not _lifted_since(forbidden[name], asked[name], at):
                 yield f"{name} was called after asking not to be"
-            if since := covering(forbidden[name], at):
+            if since := covering(forbidden[name], at - limits.on_its_way, at):
                 yield f"{name} was called at {at}, on the do-not-call list since {since}"
         if one.call["disconnection_reason"] == "user_requested_dnc":
             asked.update((name, end_of(one.call) or at) for name in who)
@@ -274,7 +288,7 @@ def _spans(changes: Iterator[tuple[Any, datetime, bool | None]]) -> Spans:
 def _too_early_for_a_wave(one: Dialled) -> bool:
     if one.batch["pacing"] != "waves" or one.wish is not None:
         return False
-    return one.at.astimezone(ZoneInfo(one.batch["time_zone"])).hour < FIRST_WAVE_HOUR
+    return one.at.astimezone(ZoneInfo(one.batch["time_zone"])).time() < min(map(time.fromisoformat, one.rules.waves))
 
 
 def people_a_day(evidence: Evidence, _: Limits) -> Iterator[str]:

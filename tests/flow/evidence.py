@@ -104,6 +104,12 @@ def calls_in_order(evidence: Evidence) -> list[dict[str, Any]]:
     return sorted(calls, key=lambda call: (call["accepted_ms"], call["sequence"]))
 
 
+def calls_of_lost_lists(evidence: Evidence) -> list[dict[str, Any]]:
+    """Calls that reached a telephone, for lists that a restored database does not have any more."""
+    known = {job["_id"] for job in evidence.jobs}
+    return [call for call in evidence.calls if rang(call) and job_of(call) not in known]
+
+
 def rang(call: Document) -> bool:
     """Whether the call reached a telephone."""
     return bool(call["dialled"]) and call["disconnection_reason"] not in NOT_RUNG

@@ -250,8 +250,8 @@ WHEN_QUIET: Checks = (
 class FinalStates:
     """Law 10 needs to look again and again: a final state is left only by a reset, which is recorded."""
 
-    def __init__(self) -> None:
-        self.violations: list[Violation] = []
+    def __init__(self, found: Sequence[Violation] = ()) -> None:
+        self.violations = list(found)
         self._seen: dict[str, tuple[str, int]] = {}
 
     def look(self, jobs: Sequence[Document]) -> None:

@@ -125,7 +125,7 @@ def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:
     yield from _batch_budgets(evidence)
 
 
-def nobody_for_an_empty_account(evidence: Evidence, _: Limits) -> Iterator[str]:
+def nobody_for_an_empty_account(evidence: Evidence, limits: Limits) -> Iterator[str]:
     """Law 5: where the plan is paid in advance, something is left whenever a call starts."""
     calls = _calls_by_account(evidence)
     for account in evidence.accounts:
@@ -139,7 +139,7 @@ def nobody_for_an_empty_account(evidence: Evidence, _: Limits) -> Iterator[str]:
             while place < len(moved) and moved[place][0] <= at:
                 balance += moved[place][1]
                 place += 1
-            if balance <= 0:
+            if balance <= 0 and limits.is_recorded(at):
                 yield f"account {account['_id']} was called for with {balance} at {at}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from .contact_laws import PACE, Dialled, dialled, heard, silent_row
-from .evidence import Document, Evidence, attempt_of, local_time, rang
+from .evidence import Document, Evidence, attempt_of, calls_of_lost_lists, local_time, rang
 from .rules import Limits
 
 REMEMBERED_DAYS = timedelta(days=30)
@@ -47,6 +47,11 @@ def _tries_agree(evidence: Evidence) -> Iterator[str]:
         if attempt["state"] == "finished" and attempt.get("counted") and not attempt.get("call_id"):
             without_call[f"person {attempt['person_id']}"].add(attempt["_id"])
             without_call[f"phone {attempt['to_number']}"].add(attempt["_id"])
+    lost: dict[str, set[str]] = defaultdict(set)
+    persons = {attempt["_id"]: attempt["person_id"] for attempt in evidence.attempts}
+    for call in calls_of_lost_lists(evidence):
+        lost[f"phone {call['to_number']}"].add(attempt_of(call))
+        lost[f"person {persons.get(attempt_of(call))}"].add(attempt_of(call))
     known = {
         f"{kind} {document['_id']}": document
         for kind, documents in (("person", evidence.people), ("phone", evidence.phones))
@@ -57,10 +62,13 @@ def _tries_agree(evidence: Evidence) -> Iterator[str]:
         if document is None:
             yield f"{name} was called and has no record"
         elif document.get("live_attempt_id") is None:
-            yield from _record_agrees(name, document, calls[name], without_call[name])
+            yield from _record_agrees(name, document, calls[name], without_call[name], lost[name])
 
 
-def _record_agrees(name: str, document: Document, calls: list[Dialled], doubtful: set[str]) -> Iterator[str]:
+def _record_agrees(
+    name: str, document: Document, calls: list[Dialled], doubtful: set[str], lost: set[str]
+) -> Iterator[str]:
+    """`lost` are attempts of lists that are not known any more: they count, and what was said in them is not judged."""
     tries = {made["attempt_id"]: made for made in document.get("tries", ())}
     if len(tries) != len(document.get("tries", ())):
         yield f"{name} counts an attempt twice"
@@ -73,8 +81,12 @@ def _record_agrees(name: str, document: Document, calls: list[Dialled], doubtful
             yield f"{name} does not count the call of attempt {attempt_id} on {on}"
         elif made is not None and (made["on"] != on.isoformat() or not -PACE < one.at - made["at"] < STALL):
             yield f"{name} counts attempt {attempt_id} at {made['at']} on {made['on']}, it was made at {one.at}"
-    if unknown := tries.keys() - by_attempt.keys() - doubtful:
+    if missing := lost - tries.keys():
+        yield f"{name} does not count the calls of attempts {sorted(missing)}, whose list was lost"
+    if unknown := tries.keys() - by_attempt.keys() - doubtful - lost:
         yield f"{name} counts attempts {sorted(unknown)} that were not made"
+    if lost:
+        return
     on_days = ((days_of[one.call["call_id"]], one.made().talked) for one in calls)
     talks = Counter(str(day) for day, heard_somebody in on_days if heard_somebody and day > first)
     if talks != Counter(day for day in document.get("talks_on", ()) if day > str(first)):

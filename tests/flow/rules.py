@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from .doors import DOORS, Door, door_with
@@ -16,12 +17,22 @@ from .doors import DOORS, Door, door_with
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The numbers of a run. `zone` is where the accounts' days are counted; `callback_minutes` is how late a callback
-    may be kept, counted in time that allows it."""
+    may be kept, counted in time that allows it.
+
+    `on_its_way` is how long a request may take from the product's decision to the provider's clock: what an operator
+    stops meanwhile is stopped for the next one. In the spans `unrecorded` (a database that was lost, since its backup)
+    nobody knows any more when an operator stopped what, and paid what.
+    """
 
     concurrency: int
     starts_a_second: float
     zone: str = "America/Santiago"
     callback_minutes: int = 30
+    on_its_way: timedelta = timedelta(0)
+    unrecorded: tuple[tuple[datetime, datetime], ...] = ()
+
+    def is_recorded(self, at: datetime) -> bool:
+        return not any(since <= at <= until for since, until in self.unrecorded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,7 @@ class Rules:
     """
 
     door: Door
+    waves: tuple[str, ...] = ("09:00", "12:00", "15:00")
     attempts_a_day: int = 3
     attempts_a_week: int | None = None
     phone_attempts_a_day: int | None = 3
@@ -75,4 +87,5 @@ def rules_of(batch: Mapping[str, Any], account: Mapping[str, Any] | None = None)
     replaced = {**((account or {}).get("policy_overrides") or {}), **(batch.get("policy_overrides") or {})}
     rules = RULES[batch["policy"]]
     door = door_with(rules.door, replaced.pop("hours", None), replaced.pop("closed_on_holidays", None))
-    return replace(rules, door=door, **replaced)
+    waves = tuple(replaced.pop("waves", rules.waves))
+    return replace(rules, door=door, waves=waves, **replaced)

@@ -13,12 +13,14 @@ from speechai.core.model import CallFacts, Pacing
 from speechai.operation.nudges import PollCall
 from speechai.retell.call_request import CallRequest
 from speechai.retell.simulator import Fault, FaultKind, OutcomeScript
+from speechai.store import attempts
 from tests.simulator.receiver import Receiver, receiving
 
 from .conftest import MakeWorld
 from .lists import debtor
 from .mortal import Died
 from .test_days import PROMISE, calls_by_number, enqueue, local
+from .test_deaths import blows, one_more
 from .virtual import Mischief, World
 from .webhooks import Mail
 
@@ -148,6 +150,27 @@ def test_a_call_may_be_over_and_finished_before_retell_has_answered_the_worker_t
     here.run_for(minutes=10)
     told(here)
     assert len(polled) == 1
+    assert here.violations() == []
+
+
+def test_two_polls_that_meet_at_the_end_of_a_call_lose_no_analysis(world: MakeWorld, tmp_path: Path) -> None:
+    """One poll has asked before the analysis was there, and writes the end in front of any request of the next poll,
+    which a webhook has brought forward."""
+    here = world(MORNING, settings=SETTINGS, script=OutcomeScript(endings={"": PROMISE}))
+
+    def earlier_poll() -> None:
+        attempt = here.database.call_logs.find_one({"state": "live"})
+        if attempt is None:
+            return  # the next poll has written the end itself
+        facts = here.context.retell.get_call(attempt["call_id"])
+        assert facts is not None and facts.analysed
+        early = {name: value for name, value in facts.raw.items() if name != "call_analysis"}
+        attempts.end(here.context.store, attempt["_id"], at=here.now, retell=early)
+
+    for nth in blows(here, "PollCall", earlier_poll, writes_only=False):
+        one_more(here, tmp_path, nth)
+        (job,) = here.database.call_jobs.find({"rut": debtor(nth).rut})
+        assert (job["status"], job["attempts"]) == ("done", 1), nth
     assert here.violations() == []
 
 
