@@ -13,7 +13,7 @@ import pytest
 
 from speechai.core.model import Pacing
 from speechai.operation import submitting
-from speechai.operation.nudges import LoadBatch, Nudge, Nudges, PlaceCall
+from speechai.operation.nudges import LoadBatch, Nudge, Nudges, PlaceCall, PollCall
 from speechai.retell.simulator import OutcomeScript
 
 from .conftest import MakeWorld
@@ -50,6 +50,31 @@ def test_a_message_may_be_worked_on_by_two_workers_at_every_request(
         journal = here.simulator.journal()
         assert journal["total_calls"] == nth, nth
         assert journal["requests"]["get-call"] == nth, nth  # one look at each call: the chain was not forked
+
+
+@pytest.mark.parametrize("seconds", [0, 60], ids=["at once", "a minute later"])
+@pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
+def test_the_next_poll_may_come_and_finish_the_call_at_every_request(
+    world: MakeWorld, tmp_path: Path, name: str, seconds: int
+) -> None:
+    """A webhook brings a poll forward while another message of the same attempt is worked on."""
+    here = world(MORNING, settings=SPARSE, script=OutcomeScript(endings={"": PROMISE}))
+
+    def next_poll() -> None:
+        if seconds:
+            here.context.sleep(seconds)
+        for attempt in list(here.database.call_logs.find({"state": {"$in": ["placing", "unknown", "live", "ended"]}})):
+            nudges = here.perform(PollCall(attempt["_id"], attempt["poll_number"]))
+            while finishes := [nudge for nudge in nudges if not isinstance(nudge, PollCall)]:
+                here.send([nudge for nudge in nudges if isinstance(nudge, PollCall)])
+                nudges = [further for nudge in finishes for further in here.perform(nudge)]
+            here.send(nudges)
+
+    for nth in blows(here, name, next_poll, writes_only=False):
+        batch_id = one_more(here, tmp_path, nth)
+        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        assert (job["status"], job["attempts"]) == ("done", 1), nth
+    assert here.violations() == []
 
 
 def test_two_lists_may_reach_for_one_person_at_every_request(world: MakeWorld, tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Two messages about one attempt that are worked on at once, in every order of their requests with a switch each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speechai.core.model import Pacing
+from speechai.operation import calling, finishing, polling
+from speechai.operation.context import Context
+from speechai.operation.nudges import Nudges, PlaceCall, PollCall
+from speechai.operation.sweeping import sweep
+from speechai.retell.simulator import OutcomeScript
+from speechai.store import attempts
+
+from .conftest import MakeWorld
+from .interleaving import Operation, meet
+from .lists import debtor
+from .test_days import PROMISE, TALK, enqueue, local
+from .test_deaths import settle
+from .virtual import World
+
+MORNING = local(2026, 11, 23, 9, 0)
+SETTINGS: dict[str, Any] = {
+    "call_polling_interval": 90,
+    "dispatch_interval_seconds": 60,
+    "sweep_interval_seconds": 60,
+    "lease_seconds": 120,
+    "default_policy": "always",
+}
+AFTER_THE_TALK, AFTER_THE_ANALYSIS = timedelta(seconds=15), timedelta(seconds=30)
+
+
+def poll(attempt_id: str) -> Operation:
+    """As a webhook brings it forward: under the number that the attempt has now."""
+
+    def operation(context: Context) -> Nudges:
+        attempt = attempts.get_attempt(context.store, attempt_id)
+        return polling.poll_call(context, attempt_id, attempt.poll_number) if attempt else []
+
+    return operation
+
+
+def finish(attempt_id: str) -> Operation:
+    return lambda context: finishing.finish(context, attempt_id)
+
+
+def scan(_: str) -> Operation:
+    return sweep
+
+
+LONG = (pytest.mark.long, pytest.mark.timeout(600))
+Make = Callable[[str], Operation]
+PAIRS: list[Any] = [
+    pytest.param(poll, poll, AFTER_THE_TALK, id="two polls, the analysis between them"),
+    pytest.param(poll, poll, AFTER_THE_ANALYSIS, id="two polls"),
+    pytest.param(poll, finish, AFTER_THE_ANALYSIS, id="a poll and a finish"),
+    pytest.param(finish, poll, AFTER_THE_ANALYSIS, id="a finish and a poll"),
+    pytest.param(finish, finish, AFTER_THE_ANALYSIS, id="two finishes", marks=LONG),
+    pytest.param(finish, scan, AFTER_THE_ANALYSIS, id="a finish and a sweep", marks=LONG),
+    pytest.param(poll, scan, AFTER_THE_ANALYSIS, id="a poll and a sweep", marks=LONG),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "age"), PAIRS)
+def test_the_end_of_a_call_may_be_worked_on_by_two_at_once(
+    world: MakeWorld, tmp_path: Path, first: Make, second: Make, age: timedelta
+) -> None:
+    here = world(MORNING, settings=SETTINGS, script=OutcomeScript(endings={"": PROMISE}))
+    number = count(1)
+
+    def one(nth_of_first: int, nth_of_second: int) -> tuple[bool, bool]:
+        who = debtor(next(number))
+        batch_id = enqueue(here, tmp_path / f"{who.rut}.csv", [who], pacing=Pacing.CONTINUOUS)
+        attempt_id = live_call(here)
+        here.run_for(seconds=age.total_seconds())
+        if first is finish:
+            here.perform(PollCall(attempt_id, 0))
+        met = meet(
+            here.context,
+            (nth_of_first, first(attempt_id)),
+            (nth_of_second, second(attempt_id)),
+            between=lambda: here.run_for(seconds=30),
+        )
+        here.send(met.nudges)
+        settle(here, batch_id)
+        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        assert (job["status"], job["attempts"]) == ("done", 1), (nth_of_first, nth_of_second, job)
+        return met.first_stopped, met.second_stopped
+
+    through_all(one)
+    assert here.violations() == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_two_lists_may_reach_for_one_person_in_every_order(world: MakeWorld, tmp_path: Path) -> None:
+    long_talk = {**TALK, "talk_ms": 90_000}
+    here = world(
+        MORNING,
+        settings={**SETTINGS, "max_tries": 1, "sweep_interval_seconds": 300},
+        script=OutcomeScript(endings={"": long_talk}),
+    )
+    number, held = count(1), list[PlaceCall]()
+    send = here.send
+
+    def hold(nudges: Nudges) -> None:
+        held.extend(nudge for nudge in nudges if isinstance(nudge, PlaceCall))
+        send([nudge for nudge in nudges if not isinstance(nudge, PlaceCall)])
+
+    def place(message: PlaceCall) -> Operation:
+        return lambda context: calling.place_call(context, message.job_id, message.ticket)
+
+    def one(nth_of_first: int, nth_of_second: int) -> tuple[bool, bool]:
+        people, accounts = next(number), ("one", "other")
+        who = debtor(people)
+        held.clear()
+        here.send = hold  # type: ignore[method-assign]
+        files = [tmp_path / f"{who.rut}-{account}.csv" for account in accounts]
+        lists = [
+            enqueue(here, file, [who], pacing=Pacing.CONTINUOUS, account_id=account)
+            for file, account in zip(files, accounts, strict=True)
+        ]
+        while len(held) < 2:
+            here.run_for(seconds=30)
+        here.send = send  # type: ignore[method-assign]
+        pair = (nth_of_first, place(held[0])), (nth_of_second, place(held[1]))
+        met = meet(here.context, *pair, writes_only=True)
+        here.send(met.nudges)
+        for batch_id in lists:
+            settle(here, batch_id)
+        assert here.simulator.journal()["total_calls"] == 2 * people, (nth_of_first, nth_of_second)
+        return met.first_stopped, met.second_stopped
+
+    through_all(one)
+    assert here.violations() == []
+
+
+def live_call(world: World) -> str:
+    """Until the list's call is live; returns its attempt."""
+    for _ in range(300):
+        world.run_for(seconds=1)
+        if (attempt := world.database.call_logs.find_one({"state": "live"})) is not None:
+            return str(attempt["_id"])
+    waits = [job["reason"] for job in world.database.call_jobs.find({"status": "pending"})]
+    raise AssertionError(f"nobody was called within five minutes: {waits}")
+
+
+def through_all(one: Callable[[int, int], tuple[bool, bool]]) -> None:
+    """Every request of the first with every write of the second, as long as they come so far."""
+    for nth_of_first in count(1):
+        for nth_of_second in count(1):
+            first_stopped, second_stopped = one(nth_of_first, nth_of_second)
+            if not first_stopped:
+                return
+            if not second_stopped:
+                break
