@@ -1,4 +1,4 @@
-"""Doctor's checks of what goes on while processes run: the scans behind every wait, and the web service.
+"""Doctor's checks of what goes on while processes run: the scans behind every wait, the breaker, the web service.
 
 A process may be up, answer a ping and never get a turn: only the end of what it does shows that it does it.
 """
@@ -18,6 +18,7 @@ from speechai.errors import SpeechAIError
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from speechai.core.provider import Provider
 
 _LATE_INTERVALS = 5
 _LEAST_LATE = timedelta(minutes=1)
@@ -26,9 +27,10 @@ _READY_SECONDS = 3.0
 
 
 def work_checks(settings: Settings, *, workers_answer: bool) -> list[Check]:
-    """The scans, where something should be scanning, and the web service, where calls ask for webhooks."""
+    """The scans, where something should be scanning; the breaker, where it is not closed; and the web service, where
+    calls ask for webhooks."""
     from speechai.core.model import BatchStatus
-    from speechai.store import batches, liveness
+    from speechai.store import batches, capacity, liveness
     from speechai.store.connection import connect, reachable
 
     web = _web(settings)
@@ -36,12 +38,24 @@ def work_checks(settings: Settings, *, workers_answer: bool) -> list[Check]:
         with reachable():
             store = connect(settings)
             running = len(batches.batches_in(store, BatchStatus.RUNNING))
-            last = liveness.last(store)
+            last, known = liveness.last(store), capacity.get_provider(store)
     except SpeechAIError:
         return web  # MongoDB's own line says it
+    found = [*breaker(known), *web]
     if not (workers_answer or running):
-        return web
-    return [scans(settings, last, running=running, workers_answer=workers_answer, now=datetime.now(UTC)), *web]
+        return found
+    return [scans(settings, last, running=running, workers_answer=workers_answer, now=datetime.now(UTC)), *found]
+
+
+def breaker(known: Provider) -> list[Check]:
+    """A warning while Retell is left alone: contacts that are due wait, and nothing is broken here."""
+    from speechai.core.provider import BreakerState
+
+    if known.state is BreakerState.CLOSED:
+        return []
+    since = f" since {known.changed_at:%Y-%m-%d %H:%M} UTC" if known.changed_at else ""
+    said = f"Retell is left alone{since} after {known.failures} failures in a row ({known.why})"
+    return [warning("breaker", said, "nothing: a trial call ends it; `speechai provider show` tells when")]
 
 
 def scans(

@@ -24,6 +24,9 @@ def test_a_retell_that_is_left_alone_is_shown_with_the_reason_and_closed_by_hand
     shown = served("provider", "show", "--json").json
     assert (shown["state"], shown["failures"], shown["openings"], shown["why"]) == ("open", 5, 4, "502: down")
     assert datetime.fromisoformat(shown["no_call_before"]) == until
+    [line] = [check for check in served("doctor", "--json").json if check["subject"] == "breaker"]
+    assert line["grade"] == "warning"
+    assert "after 5 failures in a row (502: down)" in line["finding"]
     table = served("provider", "show").out
     assert "is left alone" in table
     assert "502: down" in table
@@ -31,3 +34,4 @@ def test_a_retell_that_is_left_alone_is_shown_with_the_reason_and_closed_by_hand
     closed = served("provider", "show", "--json").json
     assert (closed["state"], closed["no_call_before"], closed["why"]) == ("closed", None, "closed by ana")
     assert served("provider", "close", "--json").json == {"closed": False}
+    assert "breaker" not in {check["subject"] for check in served("doctor", "--json").json}
