@@ -18,7 +18,7 @@ from .loss import Loss, lose
 from .operator import Act
 from .processes import STOP_SECONDS, Process
 from .schedule import LONGEST_PAUSE_SECONDS, SECONDS, Kind, Moment, Strike, schedule_of
-from .site import CONCURRENCY, DATABASE, SERVERS, STARTS_A_SECOND, Site, running_site, wait_until
+from .site import CONCURRENCY, DATABASE, SERVERS, SETTINGS, STARTS_A_SECOND, Site, running_site, wait_until
 from .verdict import Run
 from .watching import Watch
 
@@ -181,6 +181,7 @@ def run(plan: Plan) -> None:
                 starts_a_second=STARTS_A_SECOND,
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
                 on_its_way_seconds=SECONDS[Kind.RETELL_PAUSE][1] + 2,
+                analysis_wait_seconds=float(SETTINGS["ANALYSIS_WAIT_SECONDS"]),
                 unrecorded=chaos.unrecorded,
                 strikes=dict(+(chaos.counts + watch.operator.counts)),
                 sent=[sent.facts() for sent in watch.operator.sent],

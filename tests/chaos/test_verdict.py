@@ -30,6 +30,7 @@ def a_run(**fields: Any) -> Run:
         "concurrency": 2,
         "starts_a_second": 1.0,
         "stall_seconds": 5.0,
+        "analysis_wait_seconds": 2.0,
         "sent": [{"batch_id": "list", "ruts": list(RUTS.values()), "bad_rows": 1, "is_cancelled": False}],
         "paid": [{"account_id": "main", "key": "1"}],
         "seconds": 60.0,
@@ -78,6 +79,11 @@ def lost_call_to_a_full_phone(seen: Evidence) -> None:
     for n in range(3):
         seen.calls.append(a_call(f"lost{n}", "gone", MONDAY - (n + 1) * HOUR))
         seen.attempts.append(an_attempt(f"lost{n}", "gone", "p1"))
+
+
+def judged_too_early(seen: Evidence) -> None:
+    ended_at = seen.attempts[1]["finished_at"] - SECOND
+    seen.attempts[1].update(retell={"call_status": "ended"}, ended_at=ended_at)
 
 
 def due_since_long(seen: Evidence) -> None:
@@ -129,6 +135,7 @@ PLANTED: list[tuple[str, str, Callable[[Evidence], object]]] = [
         "for a call that did not happen",
         lambda seen: seen.deliveries.append(a_delivery("a7|payment_link", attempt_id="a7")),
     ),
+    ("follow-ups missing or wrong", "judged without its analysis", judged_too_early),
     ("slots leaked", "slot 0 is held", lambda seen: seen.slots[0].update(attempt_id="a1")),
     ("turns leaked", "the turn of p1", lambda seen: seen.people[0].update(live_attempt_id="a1")),
     ("stuck jobs", "was not dialled", due_since_long),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.flow.evidence import Evidence, attempt_of, calls_in_order, rang
+from tests.flow.evidence import Evidence, attempt_of, calls_in_order, rang, talked
 from tests.flow.laws import FINAL, Violation, violations
 from tests.flow.rules import Limits
 
@@ -41,6 +41,7 @@ ROWS: Mapping[str, Sequence[str]] = {
         "actions_exist_once",
         "actions_are_delivered",
         "every_action_arrived_under_one_key",
+        "analyses_are_waited_for",
         "callbacks_are_kept",
     ),
     "slots leaked": ("slots_are_free",),
@@ -63,6 +64,8 @@ class Run:
     """The longest for which anything was held up between the product's decision to start and the provider's answer."""
     on_its_way_seconds: float = 0.0
     """The longest for which a request that was sent lay in front of a provider that stood still."""
+    analysis_wait_seconds: float = 0.0
+    """For so long after its end a call waits for its analysis."""
     unrecorded: Sequence[Sequence[str]] = ()
     """Since when (a backup) and until when (its restore) the database was lost, ISO 8601."""
     wanted: Mapping[str, int] = field(default_factory=dict)
@@ -207,6 +210,14 @@ def every_action_arrived_under_one_key(evidence: Evidence, run: Run) -> Iterator
             yield f"action {action['_id']} is {action['state']}"
 
 
+def analyses_are_waited_for(evidence: Evidence, run: Run) -> Iterator[str]:
+    """Law 8: what was said is known before a call is judged, unless the analysis did not come in its time."""
+    wait = timedelta(seconds=run.analysis_wait_seconds)
+    for attempt_id, attempt in _without_analysis(evidence).items():
+        if attempt["state"] == "finished" and attempt["finished_at"] - attempt["ended_at"] < wait:
+            yield f"attempt {attempt_id} was judged without its analysis, {wait} after its end were to be waited for"
+
+
 OWN_CHECKS = (
     (2, everybody_sent_is_there),
     (2, nobody_due_is_left),
@@ -215,6 +226,7 @@ OWN_CHECKS = (
     (6, starts_keep_the_rate),
     (7, every_payment_is_booked),
     (8, every_action_arrived_under_one_key),
+    (8, analyses_are_waited_for),
 )
 
 
@@ -232,6 +244,26 @@ def informational(evidence: Evidence, run: Run) -> dict[str, str]:
         "contacts final": str(sum(job["status"] in FINAL for job in evidence.jobs)),
         "follow-ups, and delivered more than once": f"{len(got)}, {sum(n > 1 for n in got.values())}",
         "attempts closed as unknown, of them never found": f"{unknown}, {never_found}",
+        "talks, of them kept without their analysis": (
+            f"{len(_told_talks(evidence))}, {len(_without_analysis(evidence))}"
+        ),
         "starts bunched by a stall, at most": f"{bunching_seconds(evidence, run.starts_a_second):.1f} s",
         "minutes, calls a minute": f"{minutes:.1f}, {len(calls) / minutes:.0f}" if minutes else "0, 0",
+    }
+
+
+def _told_talks(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """The attempts in whose calls somebody talked, as far as their ends were told."""
+    attempts = evidence.by_id("attempts")
+    ids = (attempt_of(call) for call in evidence.calls if rang(call) and talked(call))
+    return {one: attempts[one] for one in ids if attempts.get(one, {}).get("retell")}
+
+
+def _without_analysis(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """Of them those that Retell analyses, which is none that ended with an error, and whose analysis was not kept."""
+    told = ((one, attempt, attempt["retell"]) for one, attempt in _told_talks(evidence).items())
+    return {
+        one: attempt
+        for one, attempt, retell in told
+        if retell.get("call_status") == "ended" and not retell.get("call_analysis")
     }
