@@ -7,26 +7,22 @@ Enters a plan; leaves the findings, and everything that they were found in, in t
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from .blows import Blows
 from .keeping import keep
 from .loss import Loss, lose
 from .operator import Act
-from .processes import STOP_SECONDS, Process
-from .schedule import LONGEST_PAUSE_SECONDS, SECONDS, Kind, Moment, Strike, schedule_of
-from .site import CONCURRENCY, DATABASE, SERVERS, SETTINGS, STARTS_A_SECOND, Site, running_site, wait_until
+from .schedule import LONGEST_PAUSE_SECONDS, SECONDS, Kind, schedule_of
+from .site import CONCURRENCY, DATABASE, SERVERS, SETTINGS, STARTS_A_SECOND, running_site, wait_until
 from .verdict import Run
 from .watching import Watch
 
-PAUSES = frozenset({Kind.WORKER_PAUSE, Kind.BEAT_PAUSE, Kind.REDIS_PAUSE, Kind.MONGO_PAUSE, Kind.RETELL_PAUSE})
 SPREAD_OVER, PATIENCE_SECONDS = 0.8, 1.0
 """Strikes are spread over so great a part of the calls; one that is ahead of them waits so long for calls to come."""
-SLOW_SECONDS = 0.2
-"""By which every answer of a slow MongoDB is held up: a call takes some thirty."""
 LAST_EVENT, BACKUP_BEFORE = 0.9, 0.07
 """By then the operator has done everything; and so much of the run lies between a backup and the loss."""
 STEP_SECONDS = 0.05
@@ -71,82 +67,6 @@ class Plan:
         return {"calls": self.calls, **{kind.value: self.each for kind in self.kinds}, **acts, **losses}
 
 
-@dataclass(slots=True)
-class _Mend:
-    """What ends a strike, and when: at an instant, and once the process has ended where that is waited for."""
-
-    at: float
-    action: Callable[[], None]
-    ended: Process | None = None
-    is_done: bool = False
-
-
-@dataclass(slots=True)
-class _Chaos:
-    """The strikes under way."""
-
-    site: Site
-    counts: Counter[str] = field(default_factory=Counter)
-    mends: dict[str, _Mend] = field(default_factory=dict)
-    unrecorded: list[tuple[str, str]] = field(default_factory=list)
-
-    def is_free(self, strike: Strike) -> bool:
-        """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""
-        if strike.kind is Kind.MONGO_CUT:
-            return "mongo" not in self.mends and (self.site.proxy.has_cut() or not self.counts[strike.kind])
-        return strike.target not in self.mends and self.site.processes[strike.target].is_ready
-
-    def strike(self, strike: Strike) -> None:
-        """Does what the strike says; `tend` mends it later."""
-        self.counts[strike.kind] += 1
-        if strike.kind is Kind.MONGO_CUT:
-            self.site.proxy.cut_next(Moment(strike.target))
-            return
-        process = self.site.processes[strike.target]
-        mend = _Mend(at=time.monotonic() + strike.seconds, action=process.start)
-        if strike.kind in PAUSES:
-            process.pause()
-            mend.action = process.go_on
-        elif strike.kind is Kind.WORKER_STOP:
-            process.ask_to_stop()
-            mend.ended = process
-        elif strike.kind is Kind.REDIS_FULL:
-            self.site.fill_redis(is_full=True)
-            mend.action = lambda: self.site.fill_redis(is_full=False)
-        elif strike.kind is Kind.MONGO_SLOW:
-            self.site.proxy.delay_seconds = SLOW_SECONDS
-            mend.action = self.site.proxy.at_full_speed
-        else:
-            process.kill()
-            if strike.kind is Kind.REDIS_WIPE:
-                self.site.wipe("redis")
-        self.mends[strike.target] = mend
-
-    def tend(self) -> None:
-        """Mends what is due, and starts again whatever ended by itself."""
-        now = time.monotonic()
-        for target, mend in list(self.mends.items()):
-            if not mend.is_done and mend.at <= now and self._has_ended(mend, now):
-                mend.action()
-                mend.is_done = True
-            elif mend.is_done and self._is_at_work(target):
-                del self.mends[target]
-        for name, process in self.site.processes.items():
-            if name not in self.mends or self.mends[name].is_done:
-                process.tend()
-
-    def _is_at_work(self, target: str) -> bool:
-        return self.site.processes[target].is_ready and (target not in SERVERS or self.site.is_up(target))
-
-    def _has_ended(self, mend: _Mend, now: float) -> bool:
-        if mend.ended is None or not mend.ended.is_alive:
-            return True
-        if now > mend.at + STOP_SECONDS:
-            self.counts["SIGTERM that had to be followed by SIGKILL"] += 1
-            return True
-        return False
-
-
 def run(plan: Plan) -> None:
     """Runs the plan and keeps its evidence in the folder, which must not exist.
 
@@ -161,14 +81,14 @@ def run(plan: Plan) -> None:
             if name not in SERVERS:
                 process.start()
         watch.start()
-        chaos = _Chaos(site)
+        blows = Blows(site)
         try:
-            _spread(plan, chaos, watch)
-            is_quiet = _come_to_rest(plan, chaos, watch)
+            _spread(plan, blows, watch)
+            is_quiet = _come_to_rest(plan, blows, watch)
         finally:
             watch.stop()
         for name, process in site.processes.items():
-            chaos.counts[f"{name} ended by itself"] += process.ended_by_itself
+            blows.counts[f"{name} ended by itself"] += process.ended_by_itself
         keep(
             plan.folder,
             site.mongo_uri,
@@ -182,8 +102,8 @@ def run(plan: Plan) -> None:
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
                 on_its_way_seconds=SECONDS[Kind.RETELL_PAUSE][1] + 2,
                 analysis_wait_seconds=float(SETTINGS["ANALYSIS_WAIT_SECONDS"]),
-                unrecorded=chaos.unrecorded,
-                strikes=dict(+(chaos.counts + watch.operator.counts)),
+                unrecorded=blows.unrecorded,
+                strikes=dict(+(blows.counts + watch.operator.counts)),
                 sent=[sent.facts() for sent in watch.operator.sent],
                 paid=watch.operator.paid,
                 forbidden=watch.operator.forbidden,
@@ -194,16 +114,16 @@ def run(plan: Plan) -> None:
         )
 
 
-def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
+def _spread(plan: Plan, blows: Blows, watch: Watch) -> None:
     """Strike after strike until the schedule is through, and on until there are calls enough."""
     left = schedule_of(plan.seed, each=plan.each, kinds=plan.kinds, gap_seconds=plan.gap_seconds)
     total, report = len(left), _Report(plan, watch)
-    events = _events(plan, chaos, watch)
-    _wait_for_calls(chaos, watch)
+    events = _events(plan, blows, watch)
+    _wait_for_calls(blows, watch)
     next_at = moved_at = time.monotonic()
     seen = 0
     while (left or events or watch.look.calls < plan.calls) and time.monotonic() < moved_at + STALLED_SECONDS:
-        chaos.tend()
+        blows.tend()
         if events and events[0].at <= min(_part(total - len(left), total), _part(watch.look.calls, plan.calls)):
             events.pop(0).happen()
             moved_at = time.monotonic()
@@ -213,12 +133,12 @@ def _spread(plan: Plan, chaos: _Chaos, watch: Watch) -> None:
             seen, moved_at = calls, time.monotonic()
         is_behind = calls < plan.calls * SPREAD_OVER * (total - len(left)) / max(total, 1)
         is_time = time.monotonic() >= next_at + (PATIENCE_SECONDS if is_behind else 0.0)
-        strike = next(filter(chaos.is_free, left), None) if is_time else None
+        strike = next(filter(blows.is_free, left), None) if is_time else None
         if strike is None:
             time.sleep(STEP_SECONDS)
             continue
         left.remove(strike)
-        chaos.strike(strike)
+        blows.strike(strike)
         moved_at = time.monotonic()
         next_at = moved_at + strike.gap_seconds
 
@@ -231,7 +151,7 @@ class _Event:
     happen: Callable[[], object]
 
 
-def _events(plan: Plan, chaos: _Chaos, watch: Watch) -> list[_Event]:
+def _events(plan: Plan, blows: Blows, watch: Watch) -> list[_Event]:
     """What the operator does, evenly over the run; each loss some time after its backup."""
     to_do = watch.operator.to_do
     acts = list(Act) * plan.acts
@@ -244,21 +164,21 @@ def _events(plan: Plan, chaos: _Chaos, watch: Watch) -> list[_Event]:
         file = plan.folder / f"backup-{number}.tar.gz"
         found.append(_Event(at=at - BACKUP_BEFORE, happen=partial(to_do.append, file)))
         loss = list(Loss)[number % len(Loss)]
-        found.append(_Event(at=at, happen=partial(_lose, loss, plan, chaos, watch)))
+        found.append(_Event(at=at, happen=partial(_lose, loss, plan, blows, watch)))
     return sorted(found, key=lambda event: event.at)
 
 
-def _lose(loss: Loss, plan: Plan, chaos: _Chaos, watch: Watch) -> None:
+def _lose(loss: Loss, plan: Plan, blows: Blows, watch: Watch) -> None:
     """Everything else is mended first, and the operator has done what was to be done."""
     plan.say(f"{loss}: mending what is struck")
-    while chaos.mends or watch.operator.to_do:
-        chaos.tend()
+    while blows.mends or watch.operator.to_do:
+        blows.tend()
         time.sleep(STEP_SECONDS)
     watch.halt()
     began = time.monotonic()
-    chaos.unrecorded.append(lose(loss, chaos.site, watch))
+    blows.unrecorded.append(lose(loss, blows.site, watch))
     watch.start()
-    chaos.counts[loss] += 1
+    blows.counts[loss] += 1
     plan.say(f"{loss}: restored and at work after {time.monotonic() - began:.0f} s")
 
 
@@ -266,27 +186,27 @@ def _part(done: int, all_of_it: int) -> float:
     return done / all_of_it if all_of_it else 1.0
 
 
-def _wait_for_calls(chaos: _Chaos, watch: Watch) -> None:
+def _wait_for_calls(blows: Blows, watch: Watch) -> None:
     """The first strike finds the site at work. Raises TimeoutError where it does not come to call at all."""
 
     def calls() -> bool:
-        chaos.tend()
+        blows.tend()
         return watch.look.calls >= 3
 
     wait_until(calls, "the first calls", seconds=STALLED_SECONDS)
 
 
-def _come_to_rest(plan: Plan, chaos: _Chaos, watch: Watch) -> bool:
+def _come_to_rest(plan: Plan, blows: Blows, watch: Watch) -> bool:
     """No fault, no strike and no further list; True once nothing is under way, twice in a row."""
     report, end, quiet_since = _Report(plan, watch), time.monotonic() + plan.rest_seconds, None
-    while chaos.mends and time.monotonic() < end:
-        chaos.tend()
+    while blows.mends and time.monotonic() < end:
+        blows.tend()
         time.sleep(STEP_SECONDS)
-    chaos.site.ask_simulator("faults", {"faults": []})
-    chaos.site.receiver.is_failing = False
+    blows.site.ask_simulator("faults", {"faults": []})
+    blows.site.receiver.is_failing = False
     watch.end_feeding()
     while time.monotonic() < end:
-        chaos.tend()
+        blows.tend()
         report("coming to rest")
         if not watch.look.is_quiet:
             quiet_since = None
