@@ -89,13 +89,8 @@ def overdue(context: Context, limit: int) -> Nudges:
 
 
 def body_of(action: Action) -> bytes:
-    """The JSON that the receiver gets: the same bytes in every try."""
-    content = {
-        **action.payload,
-        "id": action.id,
-        "action": action.name,
-        "noted_at": action.noted_at.isoformat(timespec="milliseconds"),
-    }
+    """The JSON that the receiver gets: the same bytes in every try, and where it is noted again after a restore."""
+    content = {**action.payload, "id": action.id, "action": action.name}
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 

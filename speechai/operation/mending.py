@@ -58,7 +58,9 @@ def _was_stepped(context: Context, job: Job, one: Closed) -> bool:
     if attempt.call_id is not None and job.call_id == attempt.call_id:
         return True
     document = jobs.get_job_document(context.store, job.id) or {}
-    moved_at, ended_at = document.get("status_at"), one.closed_at or attempt.ended_at
+    # The earlier of the two: a restore of shortly before has closed it anew, and Retell's clock may be ahead.
+    ended_at = min((at for at in (one.closed_at, attempt.ended_at) if at is not None), default=None)
+    moved_at = document.get("status_at")
     return moved_at is not None and ended_at is not None and moved_at >= ended_at
 
 

@@ -65,7 +65,8 @@ class List:
         midnight = local.replace(hour=0, minute=0)
         first = int((local - midnight) / MINUTE)
         waves = [f"{midnight + n * MINUTE:%H:%M}" for n in range(first, min(first + WAVES, DAY))]
-        given = {"waves": json.dumps(waves), "people_a_day": str(PEOPLE_A_DAY)}
+        # Two attempts: the third would come a minute later, when everything else has come to rest.
+        given = {"waves": json.dumps(waves), "people_a_day": str(PEOPLE_A_DAY), "attempts_a_day": "2"}
         overrides = [part for name, value in given.items() for part in ("--override", f"{name}={value}")]
         return [*self.options, "--pacing", "waves", *overrides]
 

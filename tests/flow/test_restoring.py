@@ -15,12 +15,14 @@ from speechai.core.model import Pacing
 from speechai.operation import campaigns, restoring
 from speechai.operation.archive import write_archive
 from speechai.retell.client import RetellClient
-from speechai.retell.simulator import DEFAULT_API_KEY, OutcomeScript
+from speechai.retell.simulator import DEFAULT_API_KEY, Fault, FaultKind, OutcomeScript
 from speechai.store import backup
 from speechai.store.connection import open_store
 
 from .conftest import MakeWorld
+from .laws import Limits, violations
 from .lists import debtor
+from .receiver import SECRET, Receiver, running_receiver
 from .test_days import MISSED, PROMISE, TALK, calls_by_number, enqueue, local
 from .virtual import World
 
@@ -65,6 +67,13 @@ def elsewhere(mongo_client: pymongo.MongoClient[dict[str, Any]]) -> Iterator[Cal
         mongo_client.drop_database(name)
 
 
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    one = Receiver()
+    with running_receiver(one):
+        yield one
+
+
 def resume_all(world: World) -> None:
     for batch in list(world.database.batches.find({"status": "paused"}, {"_id": 1})):
         campaigns.resume(world.context, batch["_id"])
@@ -103,6 +112,40 @@ def test_calls_go_on_from_a_backup_of_a_day_at_work(
     there.run_for(days=6)
     assert there.violations() == []
     assert there.database.batches.find_one({})["status"] == "completed"  # type: ignore[index]
+
+
+def test_a_restore_soon_after_a_restore_counts_and_says_nothing_twice(
+    world: MakeWorld, elsewhere: Callable[[World], World], receiver: Receiver, tmp_path: Path
+) -> None:
+    """The second backup holds calls that the first restore has finished again, later than their contacts moved on."""
+    one = world(
+        MORNING,
+        settings={
+            **SETTINGS,
+            "unknown_deadline_minutes": 1,
+            "follow_up_url": receiver.url,
+            "follow_up_secret": SECRET,
+            "retry_delay_minutes": 600,
+        },
+        script=SCRIPT,
+        faults=(Fault(kind=FaultKind.RESET_BEFORE, endpoint="create-phone-call", rate=0.3),),
+    )
+    enqueue(one, tmp_path / "list.csv", PEOPLE, pacing=Pacing.CONTINUOUS)
+    one.run_for(seconds=20)
+    for number, (lost, after) in enumerate(((120, 240), (30, 60), (30, 60))):
+        restoring.back_up(one.context, tmp_path / f"{number}.tar.gz")
+        one.run_for(seconds=lost)
+        one = elsewhere(one)
+        done = restoring.restore(one.context, tmp_path / f"{number}.tar.gz")
+        assert done.mended > 3
+        resume_all(one)
+        one.run_for(seconds=after)
+    one.run_for(days=1)
+    evidence = one.evidence()
+    evidence.deliveries = receiver.taken
+    assert violations(evidence, Limits(concurrency=6, starts_a_second=1.0)) == []
+    bodies = {(delivery["key"], delivery["body"]) for delivery in receiver.taken}
+    assert len(receiver.taken) > len(bodies) == len({key for key, _ in bodies}) > 5
 
 
 @pytest.mark.long

@@ -100,7 +100,7 @@ def test_the_receiver_gets_a_signed_message_under_the_actions_key(context: Conte
     assert deliver(context) == []
     (got,) = hook.got
     assert got.key == ID
-    assert got.content == {**PAYLOAD, "id": ID, "action": "payment_link", "noted_at": "2026-11-25T15:00:00.000+00:00"}
+    assert got.content == {**PAYLOAD, "id": ID, "action": "payment_link"}
     assert got.headers["Content-Type"] == "application/json; charset=utf-8"
     assert got.is_signed()
     assert not got.is_signed("another secret")

@@ -155,7 +155,6 @@ def test_the_receiver_is_told_whom_how_much_and_when(context: Context) -> None:
     assert json.loads(body_of(action)) == {
         "id": "a|promise",
         "action": "promise",
-        "noted_at": "2026-11-25T15:00:00.000+00:00",
         "attempt_id": "a",
         "job_id": "j",
         "batch_id": "b",
