@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -140,9 +140,15 @@ def main() -> None:
     known = {fault.name: fault for fault in FAULTS}
     chosen = [known[name] for name in CHOSEN or known]
     with tempfile.TemporaryDirectory(prefix="speechai-bench-") as folder, ThreadPoolExecutor(AT_ONCE) as side_by_side:
-        jobs = [(fault, side_by_side.submit(measure, fault, settings, Path(folder) / fault.name)) for fault in chosen]
-        for fault, measured in jobs:
-            _report(fault, measured.result())
+        jobs = {side_by_side.submit(measure, fault, settings, Path(folder) / fault.name): fault for fault in chosen}
+        failed = []
+        for measured in as_completed(jobs):
+            if (error := measured.exception()) is not None:
+                failed.append(f"{jobs[measured].name}: {error}")
+                continue
+            _report(jobs[measured], measured.result())
+    for words in failed:  # one that did not recover does not take the others' figures with it
+        print(words)
     print(f"load at the end {os.getloadavg()[0]:.1f}")
 
 

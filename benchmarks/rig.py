@@ -81,9 +81,9 @@ class Rig:
 
     def under_way(self) -> dict[str, int]:
         """Jobs that are being called, and those that were handed out and wait for their message to be worked; each
-        with its calls so far."""
+        with its calls so far. One that waits for its next attempt has had one, and is not among them."""
         jobs, now = self.context.store.jobs, datetime.now(UTC)
-        waiting = {"status": "pending", "ticket": {"$gte": 1}, "next_attempt_at": {"$gt": now}}
+        waiting = {"status": "pending", "ticket": {"$gte": 1}, "attempts": 0, "next_attempt_at": {"$gt": now}}
         found = [*jobs.find({"status": "in_progress"}), *jobs.find(waiting)]
         return {job["_id"]: job["attempts"] for job in found}
 
