@@ -319,6 +319,8 @@ class Attempt:
     """What the agent was allowed to offer (negotiation), as stored; a promise is checked against it."""
     retell: Mapping[str, Any] | None = None
     """Retell's own call object, kept whole."""
+    answers: int = 0
+    """How often an end, or a later answer that says more, was written."""
 
     @property
     def local_on(self) -> date:

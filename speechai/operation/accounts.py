@@ -82,6 +82,16 @@ def reserve_for(context: Context, account_id: str, attempt_id: str, batch: Batch
     return denied
 
 
+def denied_by_suspension(context: Context, account_id: str) -> Denied | None:
+    """What denies a call that has its reservation already: the account was suspended, or deleted, meanwhile."""
+    account = accounts.get_account(context.store, account_id)
+    if account is None:
+        return Denied(code=Denial.ACCOUNT_UNKNOWN, facts={"account": account_id})
+    if account.is_active:
+        return None
+    return Denied(code=Denial.ACCOUNT_SUSPENDED, facts={"account": account_id, "why": account.reason or ""})
+
+
 def _known(context: Context, account_id: str, now: datetime) -> Account | None:
     account = accounts.get_account(context.store, account_id)
     if account is None and account_id == MAIN:

@@ -144,5 +144,5 @@ def _follow(context: Context, attempt: Attempt, call: PlacedCall) -> None:
         attempts.end(store, attempt.id, at=facts.ended_at or now, retell=facts.raw)
     waited = now - (facts.ended_at or now) >= timedelta(seconds=context.settings.analysis_wait_seconds)
     if facts.analysed or facts.status != "ended" or waited:
-        attempts.keep_answer(store, attempt.id, facts.raw)
+        attempts.keep_answer(store, attempt.id, facts.raw, analysed=facts.analysed)
         finish(context, attempt.id)

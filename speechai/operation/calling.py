@@ -119,7 +119,7 @@ def _dial(context: Context, wanted: Wanted, taken: Taken) -> Nudges:
         abandon(context, attempt.id)
         give_back(context, job, attempt.id, taken.phone)
         return []
-    if (denied := denied_meanwhile(context, wanted, taken)) is not None:
+    if (denied := denied_meanwhile(context, wanted, taken, recorded_at=now)) is not None:
         _turn_back(context, wanted, attempt, denied)
         return []
     try:

@@ -153,6 +153,11 @@ def clean_up(context: Context, *, older_than_days: float, with_calls: bool = Fal
     instant = context.clock() - timedelta(days=older_than_days)
     removed: dict[str, int] = {}
     for batch_id in batches.closed_before(context.store, instant):
+        # A contact whose call goes on, or waits after all; and a list that was let go on since it was found.
+        if batches.has_open_jobs(context.store, batch_id):
+            continue
+        if not batches.take_for_removal(context.store, batch_id, now=context.clock()):
+            continue
         for kind, count in batches.delete_batch(context.store, batch_id, with_calls=with_calls).items():
             removed[kind] = removed.get(kind, 0) + count
     return removed

@@ -7,6 +7,7 @@ running it again after a crash at any point is harmless (design, section 3). Its
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +28,7 @@ from speechai.operation import callers, following_up, provider
 from speechai.operation.alerts import raise_alert
 from speechai.operation.context import Context, policy_for
 from speechai.operation.late_costs import first_look
-from speechai.operation.nudges import Nudges
+from speechai.operation.nudges import Finish, Nudges
 from speechai.operation.results import Ended, attempt_result, job_result
 from speechai.retell.answers import read_call
 from speechai.store import accounts, attempts, batches, callbacks, jobs, people
@@ -48,11 +49,15 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     ended = _judged(context, attempt, job, batch)
     step = _next_step(context, ended, now)
     result = attempt_result(ended)
-    attempts.write_result(store, attempt.id, result)
+    if not attempts.write_result(store, attempt, result, at=now):
+        return [Finish(attempt.id)]  # another answer came since it was read; a closed one is left alone then
     _count(context, attempt, ended.facts, ended.row, talked=ended.talked, do_not_call=step.do_not_call, now=now)
     callers.note_outcome(context, attempt, ended.row, now)
     provider.note_outcome(context, attempt, ended.row, now)
     nudges = following_up.note(context, ended, result, now)
+    if job.attempt_id != attempt.id:
+        # It took its step before: what was stopped by it then, somebody may have let go on since.
+        step = replace(step, suspend_account=False, pause_batch=False)
     apply_step(context, job, batch, attempt, step, result=job_result(ended), now=now)
     late = first_look(ended.facts, now)
     _alert_of_the_unknown(context, ended, now)

@@ -93,7 +93,7 @@ def _wait_for_analysis(context: Context, attempt: Attempt) -> Nudges | None:
         return [Finish(attempt.id)]  # its `finish` was lost
     facts = context.retell.get_call(attempt.call_id)
     if facts is not None and facts.analysed:
-        attempts.keep_answer(context.store, attempt.id, facts.raw)
+        attempts.keep_answer(context.store, attempt.id, facts.raw, analysed=True)
         return [Finish(attempt.id)]
     return _give_up_in_time(context, attempt)
 
@@ -101,9 +101,9 @@ def _wait_for_analysis(context: Context, attempt: Attempt) -> Nudges | None:
 def _over(context: Context, attempt: Attempt, facts: CallFacts) -> Nudges | None:
     """Retell says the call is over: its slot is free at once, its analysis may still come."""
     _free_lines(context, attempt)  # before the end is written: an ended attempt holds no slot
-    if not attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw) and facts.analysed:
-        # Another poll ended it meanwhile (a webhook brings the next one forward), from an answer without the analysis.
-        attempts.keep_answer(context.store, attempt.id, facts.raw)
+    if not attempts.end(context.store, attempt.id, at=context.clock(), retell=facts.raw):
+        # Another poll ended it meanwhile (a webhook brings the next one forward), from an answer that said less.
+        attempts.keep_answer(context.store, attempt.id, facts.raw, analysed=facts.analysed)
     return None if _analysis_may_come(facts) else [Finish(attempt.id)]
 
 
@@ -125,6 +125,8 @@ def _stop_when_too_long(context: Context, attempt: Attempt) -> Nudges | None:
         log.warning("a call is too long: Retell is asked to stop it", action="stop_call", attempt_id=attempt.id)
         attempts.note_stop(context.store, attempt.id, context.clock())
         context.retell.stop_call(attempt.call_id)
+        if attempt.stop_asked_at is None:
+            return None  # its end has a minute to be told
     return _give_up_in_time(context, attempt)
 
 
@@ -134,10 +136,11 @@ def _give_up_in_time(context: Context, attempt: Attempt, *, patience: timedelta 
     if now < _deadline(context, attempt) + patience:
         return None
     if attempt.state is not AttemptState.ENDED:
+        if not attempts.end(context.store, attempt.id, at=now, retell=None, seen=attempt.state):
+            return None  # another poll has found it meanwhile, or its end
         log.warning("a call's end was never told", action="poll_call", attempt_id=attempt.id, state=attempt.state)
-        _free_lines(context, attempt)
-        if attempts.end(context.store, attempt.id, at=now, retell=None):
-            metrics.count_call(metrics.CallStep.GIVEN_UP)
+        metrics.count_call(metrics.CallStep.GIVEN_UP)
+        _free_lines(context, attempt)  # a death in front of this leaves them to the sweep
     return [Finish(attempt.id)]
 
 
@@ -148,4 +151,5 @@ def _deadline(context: Context, attempt: Attempt) -> datetime:
     if attempt.state is AttemptState.ENDED:
         return (attempt.ended_at or attempt.placing_at) + timedelta(seconds=settings.analysis_wait_seconds)
     age_limit = timedelta(minutes=settings.call_max_duration_minutes) + 2 * STOP_GRACE
-    return (attempt.accepted_at or attempt.placing_at) + age_limit
+    too_old_at = (attempt.accepted_at or attempt.placing_at) + age_limit
+    return max(too_old_at, attempt.stop_asked_at + STOP_GRACE) if attempt.stop_asked_at else too_old_at

@@ -96,11 +96,18 @@ def take(context: Context, wanted: Wanted, phone: str, now: datetime) -> Taken |
     return taken
 
 
-def denied_meanwhile(context: Context, wanted: Wanted, taken: Taken) -> Denied | None:
-    """What denies the call by now, asked again where the worker has stood still since the rules were asked."""
+def denied_meanwhile(context: Context, wanted: Wanted, taken: Taken, *, recorded_at: datetime) -> Denied | None:
+    """What denies the call by now, asked again where the worker has stood still since the rules were asked.
+
+    `recorded_at` is when the attempt was written: once a lease is over, others may take it for one that was sent.
+    """
     if context.clock() - taken.asked_at <= STILL_FRESH:
         return None
-    return _ask_again(context, wanted, taken.phone, wanted.today(taken.asked_at))
+    denied = _ask_again(context, wanted, taken.phone, wanted.today(taken.asked_at))
+    now = context.clock()  # the questions may have stood still, too
+    if denied is None and now - recorded_at >= timedelta(seconds=context.settings.lease_seconds):
+        return Denied(code=Denial.NO_CAPACITY, facts={"why": "the worker stood still for its whole lease"}, next_at=now)
+    return denied
 
 
 def give_back(context: Context, job: Job, attempt_id: str, phone: str) -> None:
@@ -194,12 +201,15 @@ def _is_leaked(context: Context, attempt_id: str, since: datetime, now: datetime
 
 def _ask_again(context: Context, wanted: Wanted, phone: str, today: date) -> Denied | None:
     """The rules once more after the wait for a start: meanwhile the hours may have ended, the batch been paused, the
-    person asked not to be called, Retell asked for a pause. This attempt's own turn must not count against it."""
+    account suspended, the person asked not to be called, Retell asked for a pause. This attempt's own turn must not
+    count against it."""
     now, store = context.clock(), context.store
     if (rests := provider.denial(context, wanted.attempt_id, wanted.job.site, now)) is not None:
         return rests
     if wanted.today(now) != today:
         return Denied(code=Denial.NO_CAPACITY, facts={"why": "the day whose turn was taken is over"}, next_at=now)
+    if (suspended := money.denied_by_suspension(context, wanted.batch.account_id)) is not None:
+        return suspended
     batch = batches.get_batch(store, wanted.job.batch_id)
     status = batch.status if batch is not None else BatchStatus.CANCELLED
     person = _without(people.get_person(store, wanted.job.person_id), wanted.attempt_id)

@@ -16,6 +16,7 @@ from speechai.store.documents import attempt_document, attempt_from
 
 _BEFORE_ALL_CALLS = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE_ACCEPTED = [AttemptState.PLACING, AttemptState.UNKNOWN]
+_BEFORE_ENDED = [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE]
 _BEFORE_FINISHED = [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE, AttemptState.ENDED]
 
 
@@ -73,17 +74,37 @@ def note_stop(store: Store, attempt_id: str, at: datetime) -> None:
     store.attempts.update_one({"_id": attempt_id, "stop_asked_at": None}, {"$set": {"stop_asked_at": at}})
 
 
-def end(store: Store, attempt_id: str, *, at: datetime, retell: Mapping[str, Any] | None) -> bool:
-    """The call is over; `retell` is its object as it came, kept whole (None where its end was never told)."""
+def end(
+    store: Store,
+    attempt_id: str,
+    *,
+    at: datetime,
+    retell: Mapping[str, Any] | None,
+    seen: AttemptState | None = None,
+) -> bool:
+    """The call is over; `retell` is its object as it came, kept whole (None where its end was never told).
+
+    Whoever knows only that nobody told it gives the state that was `seen`: another poll may have found the call since.
+    """
     changes: dict[str, Any] = {"state": AttemptState.ENDED, "ended_at": at}
     if retell is not None:
         changes["retell"] = dict(retell)
-    return _move(store, attempt_id, [AttemptState.PLACING, AttemptState.UNKNOWN, AttemptState.LIVE], changes)
+    states = _BEFORE_ENDED if seen is None else [seen]
+    result = store.attempts.update_one(
+        {"_id": attempt_id, "state": {"$in": states}}, {"$set": changes, "$inc": {"answers": 1}}
+    )
+    return result.modified_count == 1
 
 
-def keep_answer(store: Store, attempt_id: str, retell: Mapping[str, Any]) -> None:
-    """Replaces the kept object by a later one that says more (the analysis came)."""
-    store.attempts.update_one({"_id": attempt_id, "state": AttemptState.ENDED}, {"$set": {"retell": dict(retell)}})
+def keep_answer(store: Store, attempt_id: str, retell: Mapping[str, Any], *, analysed: bool) -> None:
+    """Replaces the kept object by one that says more: with its analysis, or any where there is none.
+
+    Not once a `finish` has begun to judge: its repetition has to judge the same.
+    """
+    expected: dict[str, Any] = {"_id": attempt_id, "state": AttemptState.ENDED, "judged_at": None}
+    if not analysed:
+        expected["retell"] = None
+    store.attempts.update_one(expected, {"$set": {"retell": dict(retell)}, "$inc": {"answers": 1}})
 
 
 def close(store: Store, attempt_id: str, state: AttemptState, result: Mapping[str, Any]) -> bool:
@@ -91,9 +112,13 @@ def close(store: Store, attempt_id: str, state: AttemptState, result: Mapping[st
     return _move(store, attempt_id, _BEFORE_FINISHED, {"state": state, "next_poll_at": None, **result})
 
 
-def write_result(store: Store, attempt_id: str, result: Mapping[str, Any]) -> None:
-    """Writes the judged result while the attempt is still `ended`: the first of the writes of `finish`."""
-    store.attempts.update_one({"_id": attempt_id, "state": AttemptState.ENDED}, {"$set": dict(result)})
+def write_result(store: Store, attempt: Attempt, result: Mapping[str, Any], *, at: datetime) -> bool:
+    """Writes the result that was judged from the `attempt` as it was read: the first of the writes of `finish`.
+
+    False where it is closed, or another answer was written since; from here on none is.
+    """
+    expected = {"_id": attempt.id, "state": AttemptState.ENDED, "answers": attempt.answers or None}
+    return store.attempts.update_one(expected, {"$set": {**result, "judged_at": at}}).matched_count == 1
 
 
 def overdue(store: Store, state: AttemptState, before: datetime, limit: int) -> list[Attempt]:

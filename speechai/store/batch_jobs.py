@@ -73,11 +73,13 @@ def move_jobs(store: Store, batch_id: str, *, expected: JobStatus, to: JobStatus
     """Moves every job of a batch that is `expected` and not being called; returns how many.
 
     One that becomes `pending` is due at once, or at the next wave of its batch; a callback at the time that was asked
-    for.
+    for. Whom its account's suspension holds keeps its own time, and is `resume_for_account`'s.
     """
-    moved, chosen = _moved(to, reason=reason, now=now), {"batch_id": batch_id, "status": expected}
+    moved: Document = _moved(to, reason=reason, now=now)
+    chosen: Document = {"batch_id": batch_id, "status": expected}
     kept = 0
     if to is JobStatus.PENDING:
+        chosen["suspended_by"] = {"$ne": "account"}
         kept = store.jobs.update_many(
             {**chosen, **_callback_ahead(now)}, {"$set": _with_its_time(moved)}
         ).modified_count
@@ -101,7 +103,9 @@ def resume_for_account(store: Store, batch_id: str, *, now: datetime) -> int:
     freed = {"status": JobStatus.PENDING, "status_at": now, "suspended_by": None, "reason": reason}
     # One that was being dialled when its account stopped has no time of its own.
     timeless = store.jobs.update_many({**held, "next_attempt_at": None}, {"$set": {**freed, "next_attempt_at": now}})
-    return timeless.modified_count + store.jobs.update_many(held, {"$set": freed}).modified_count
+    # One that came between the two updates has none either, and is the next sweep's.
+    timed = store.jobs.update_many({**held, "next_attempt_at": {"$ne": None}}, {"$set": freed})
+    return timeless.modified_count + timed.modified_count
 
 
 def reset_jobs(

@@ -226,11 +226,22 @@ def _changed_since(store: Store, status: BatchStatus, instant: datetime) -> list
     return [document["_id"] for document in found]
 
 
+_ENDED = [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.REFUSED]
+
+
 def closed_before(store: Store, instant: datetime) -> list[str]:
     """Batches that ended before `instant`: completed, cancelled or refused."""
-    ended = [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.REFUSED]
-    found = store.batches.find({"status": {"$in": ended}, "created_at": {"$lt": instant}})
+    found = store.batches.find({"status": {"$in": _ENDED}, "created_at": {"$lt": instant}})
     return [d["_id"] for d in found if max(d["created_at"], d.get("changed_at", d["created_at"])) < instant]
+
+
+def take_for_removal(store: Store, batch_id: str, *, now: datetime) -> bool:
+    """Before the first of its documents goes: nobody opens the batch any more. False where somebody has."""
+    result = store.batches.update_one(
+        {"_id": batch_id, "status": {"$in": _ENDED}},
+        {"$set": {"status": BatchStatus.CANCELLED, "removing_at": now}},
+    )
+    return result.modified_count == 1
 
 
 def delete_batch(store: Store, batch_id: str, *, with_calls: bool) -> dict[str, int]:

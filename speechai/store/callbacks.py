@@ -49,7 +49,7 @@ def due(store: Store, now: datetime, *, batch_ids: AbstractSet[str]) -> list[tup
             store.callbacks.delete_one({"_id": entry["_id"], "at": entry["at"]})
         elif job["status"] != JobStatus.PENDING or job["batch_id"] not in batch_ids:
             stuck.append(entry["_id"])
-        elif job["next_attempt_at"] > now:
+        elif job["next_attempt_at"] is not None and job["next_attempt_at"] > now:
             store.callbacks.update_one(
                 {"_id": entry["_id"], "at": entry["at"]}, {"$set": {"at": job["next_attempt_at"]}}
             )

@@ -223,6 +223,7 @@ def attempt_from(document: Document) -> Attempt:
         variant=document.get("variant"),
         offer=document.get("offer"),
         retell=document.get("retell"),
+        answers=document.get("answers", 0),
     )
 
 

@@ -278,6 +278,8 @@ def test_cleanup_removes_what_ended_long_ago_and_keeps_the_call_log(
     store.batches.update_one({"_id": batch_id}, {"$set": {"status": "completed", "created_at": long_ago}})
     store.attempts.insert_one(_attempt(batch_id, job_id))
     assert served("cleanup", "--older-than-days", "50", "--yes", "--json").json == {}
+    assert served("cleanup", "--older-than-days", "30", "--yes", "--json").json == {}, "two contacts wait after all"
+    store.jobs.update_many({"batch_id": batch_id}, {"$set": {"status": "done"}})
     removed = served("cleanup", "--older-than-days", "30", "--yes", "--json").json
     assert removed == {"jobs": 2, "rejected_rows": 1, "waves": 0, "batches": 1}
     assert store.attempts.count_documents({}) == 1

@@ -212,7 +212,7 @@ def _stopped(one: Dialled, suspended: list[Span], limits: Limits) -> Iterator[st
         return
     if not (was_running(one.batch, at) or was_running(one.batch, decided_at)):
         yield f"job {one.job['_id']} was called at {at} while its batch was not running"
-    if stopped := covering(suspended, decided_at - PACE, at):
+    if stopped := covering(suspended, decided_at, at):
         yield f"job {one.job['_id']} was called at {at}, its account is suspended since {stopped}"
 
 

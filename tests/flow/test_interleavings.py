@@ -15,7 +15,7 @@ from speechai.operation import calling, finishing, polling
 from speechai.operation.context import Context
 from speechai.operation.nudges import Nudges, PlaceCall, PollCall
 from speechai.operation.sweeping import sweep
-from speechai.retell.simulator import OutcomeScript
+from speechai.retell.simulator import Assumptions, Fault, FaultKind, OutcomeScript
 from speechai.store import attempts
 
 from .conftest import MakeWorld
@@ -97,6 +97,74 @@ def test_the_end_of_a_call_may_be_worked_on_by_two_at_once(
     assert here.violations() == []
 
 
+@pytest.mark.parametrize(("first", "second"), [(finish, poll), (poll, finish)], ids=["finish first", "poll first"])
+def test_a_call_that_is_judged_while_its_analysis_comes_is_judged_by_one_answer(
+    world: MakeWorld, tmp_path: Path, first: Make, second: Make
+) -> None:
+    """Its waiting was over: with the analysis or without, but result, follow-ups and contact by the same of them."""
+    here = world(MORNING, settings=SETTINGS, script=OutcomeScript(endings={"": PROMISE}))
+    number = count(1)
+    judged: set[bool] = set()
+
+    def one(nth_of_first: int, nth_of_second: int) -> tuple[bool, bool]:
+        who = debtor(next(number))
+        batch_id = enqueue(here, tmp_path / f"{who.rut}.csv", [who], pacing=Pacing.CONTINUOUS)
+        attempt_id = live_call(here)
+        here.run_for(seconds=AFTER_THE_TALK.total_seconds())
+        here.perform(PollCall(attempt_id, 0))
+        pair = (nth_of_first, first(attempt_id)), (nth_of_second, second(attempt_id))
+        met = meet(here.context, *pair, between=lambda: here.run_for(seconds=30))
+        here.send(met.nudges)
+        settle(here, batch_id)
+        attempt = here.database.call_logs.find_one({"_id": attempt_id})
+        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        assert attempt is not None
+        heard = "call_analysis" in attempt["retell"]
+        judged.add(heard)
+        assert (attempt["success"], job["attempts"] == 1) == (heard, heard), (nth_of_first, nth_of_second)
+        return met.first_stopped, met.second_stopped
+
+    through_all(one)
+    assert here.violations() == []
+    assert judged == {True, False}
+
+
+def test_a_call_that_is_found_while_it_is_given_up_is_followed_to_its_end(world: MakeWorld, tmp_path: Path) -> None:
+    """Nobody knew whether it was placed; Retell lists it in the moment in which the look-ups have lasted too long."""
+    here = world(
+        MORNING,
+        settings={**SETTINGS, "lookup_delay_seconds": 20, "unknown_deadline_minutes": 1, "breaker_failures": 1_000},
+        script=OutcomeScript(endings={"": {**PROMISE, "talk_ms": 240_000}}),
+        faults=(Fault(kind=FaultKind.RESET_AFTER, endpoint="create-phone-call"),),
+        assumptions=Assumptions(listing_delay_ms=70_000),
+    )
+    number = count(1)
+    found: set[bool] = set()
+
+    def one(nth_of_first: int, nth_of_second: int) -> tuple[bool, bool]:
+        who = debtor(next(number))
+        batch_id = enqueue(here, tmp_path / f"{who.rut}.csv", [who], pacing=Pacing.CONTINUOUS)
+        attempt_id = live_call(here, state="unknown")
+        here.run_for(seconds=64)
+        pair = (nth_of_first, poll(attempt_id)), (nth_of_second, poll(attempt_id))
+        met = meet(here.context, *pair, between=lambda: here.run_for(seconds=10))
+        here.send(met.nudges)
+        settle(here, batch_id)
+        attempt = here.database.call_logs.find_one({"_id": attempt_id})
+        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        assert attempt is not None
+        was_found = attempt.get("accepted_at") is not None
+        found.add(was_found)
+        assert attempt["outcome"] == ("conversation" if was_found else "unknown"), (nth_of_first, nth_of_second)
+        assert (job["attempts"] == 1) is was_found, (nth_of_first, nth_of_second)
+        return met.first_stopped, met.second_stopped
+
+    through_all(one)
+    # What was said in a call that nobody told of is in no counter.
+    assert [one for one in here.violations() if one.found_by != "counters_agree"] == []
+    assert found == {True, False}, "a look-up may come before and after its end was written"
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_lists_may_reach_for_one_person_in_every_order(world: MakeWorld, tmp_path: Path) -> None:
@@ -141,11 +209,11 @@ def test_two_lists_may_reach_for_one_person_in_every_order(world: MakeWorld, tmp
     assert here.violations() == []
 
 
-def live_call(world: World) -> str:
-    """Until the list's call is live; returns its attempt."""
+def live_call(world: World, state: str = "live") -> str:
+    """Until the list's call is live, or in another state; returns its attempt."""
     for _ in range(300):
         world.run_for(seconds=1)
-        if (attempt := world.database.call_logs.find_one({"state": "live"})) is not None:
+        if (attempt := world.database.call_logs.find_one({"state": state})) is not None:
             return str(attempt["_id"])
     waits = [job["reason"] for job in world.database.call_jobs.find({"status": "pending"})]
     raise AssertionError(f"nobody was called within five minutes: {waits}")

@@ -22,6 +22,7 @@ from .lists import Debtor, debtor
 from .mortal import Died, die
 from .test_continuous import CONTINUOUS, called, statuses
 from .test_days import PROMISE, TALK, calls_by_number, enqueue, local
+from .test_deaths import blows
 from .test_rules_at_work import asks, times
 from .virtual import World
 
@@ -265,3 +266,30 @@ TROUBLE = [
     pytest.param("credit_exhausted", False, id="the call ends with credit_exhausted"),
     pytest.param("no_valid_payment", False, id="the call ends with no_valid_payment"),
 ]
+
+
+def test_a_finish_that_comes_again_after_a_resume_suspends_nothing_a_second_time(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    """Its worker died once the contact had moved on; the operator paid and let the account go on meanwhile."""
+    here = world(
+        MONDAY,
+        settings={**SHORT, **SPARSE, "max_tries": 9, "default_policy": "always"},
+        script=OutcomeScript(endings={"": ["no_valid_payment", PROMISE]}),
+    )
+    account_id = pays(here, plan=Plan.UNLIMITED)
+    for nth in blows(here, "Finish", die):
+        file = tmp_path / f"{nth}.csv"
+        batch_id = enqueue(here, file, [debtor(nth)], pacing=Pacing.CONTINUOUS, account_id=account_id)
+        while here.done["death"] < nth:
+            here.run_for(seconds=1)
+        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        has_stepped = job["attempt_id"] is None
+        money.resume_account(here.context, account_id, by="a test", why="paid")
+        before = len(account_of(here)["history"])
+        here.run_for(minutes=10)
+        assert not has_stepped or len(account_of(here)["history"]) == before, nth
+        money.resume_account(here.context, account_id, by="a test", why="paid")
+        here.run_for(minutes=40)
+        assert statuses(here, batch_id).keys() == {"done"}, nth
+    assert here.violations() == []

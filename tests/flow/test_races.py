@@ -135,15 +135,21 @@ def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(worl
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("PlaceCall", 100), ("PlaceCall", 720), ("PollCall", 100), ("Finish", 100)],
+    ids=["place_call", "place_call, past its deadline", "poll_call", "finish"],
+)
 def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
-    world: MakeWorld, tmp_path: Path, name: str
+    world: MakeWorld, tmp_path: Path, name: str, seconds: int
 ) -> None:
+    """The lease and a sweep; or until the attempt that it goes on with was closed as one that nobody told of."""
     here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": [MISSED, PROMISE]}))
 
     def stall() -> None:
-        here.run_for(seconds=100)  # the lease and a sweep
+        here.run_for(seconds=seconds)
 
+    here.count_only_the_store()  # the request to Retell itself cannot be asked about any later
     for nth in blows(here, name, stall, writes_only=False):
         one_more(here, tmp_path, nth)
         assert here.violations() == [], nth

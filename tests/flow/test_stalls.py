@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from speechai.core.accounts import MAIN
 from speechai.core.model import Pacing
-from speechai.operation import campaigns, do_not_call
+from speechai.operation import accounts, campaigns, do_not_call
 from speechai.retell.simulator import OutcomeScript
 
 from .conftest import MakeWorld
@@ -33,6 +34,10 @@ def list_is_paused(world: World, batch_id: str, _number: str) -> None:
     campaigns.pause(world.context, batch_id)
 
 
+def account_is_suspended(world: World, _batch_id: str, _number: str) -> None:
+    accounts.suspend_account(world.context, MAIN, reason="a test", by="operator")
+
+
 def person_forbids_it(world: World, _batch_id: str, number: str) -> None:
     subject = do_not_call.subject_of(number, country="CL")
     do_not_call.add(world.context, [subject], why="a test", by="a test")
@@ -41,6 +46,7 @@ def person_forbids_it(world: World, _batch_id: str, number: str) -> None:
 CHANGES = [
     pytest.param(local(2026, 11, 23, 19, 59, 30), only_time_passes, id="the hours end"),
     pytest.param(local(2026, 11, 23, 9, 0), list_is_paused, id="the list is paused"),
+    pytest.param(local(2026, 11, 23, 9, 0), account_is_suspended, id="the account is suspended"),
     pytest.param(local(2026, 11, 23, 9, 0), person_forbids_it, id="the person asks not to be called"),
 ]
 
@@ -68,10 +74,12 @@ def test_a_worker_that_stood_still_asks_again_before_it_dials(
         # A pause leaves a claimed contact to its worker: it is put back, whatever was taken for it.
         assert job_of(here, debtor(nth))["status"] != "in_progress", nth
         assert (number in calls_by_number(here)) == (number in dialled or not here.doom_struck), nth
+        if change in (only_time_passes, account_is_suspended) and number not in dialled and here.doom_struck:
+            campaigns.cancel(here.context, batch_id)
         if change is only_time_passes:
-            if number not in dialled and here.doom_struck:
-                campaigns.cancel(here.context, batch_id)
             to_the_next_evening(here, starts_at)
+        if change is account_is_suspended:
+            accounts.resume_account(here.context, MAIN, by="a test", why="a test")
     assert nth > 12
 
 

@@ -81,8 +81,8 @@ def test_a_closed_attempt_never_opens_again_and_keeps_what_it_says(store: Store,
     before = store.attempts.find_one({"_id": "a"})
     for change, _, _ in ALLOWED.values():
         assert not change(store)
-    attempts.keep_answer(store, "a", {"late": True})
-    attempts.write_result(store, "a", {"outcome": "late"})
+    attempts.keep_answer(store, "a", {"late": True}, analysed=True)
+    assert not attempts.write_result(store, attempt_of(store), {"outcome": "late"}, at=LATER)
     assert store.attempts.find_one({"_id": "a"}) == before
     assert attempts.overdue(store, closed, LATER + timedelta(days=1), 10) == []
 
@@ -144,8 +144,40 @@ def test_an_end_that_was_never_told_keeps_an_answer_that_came_before(store: Stor
     accept(store)
     assert attempts.end(store, "a", at=LATER, retell=None)
     assert attempt_of(store).retell is None
-    attempts.keep_answer(store, "a", {"call_id": "call_1"})
+    attempts.keep_answer(store, "a", {"call_id": "call_1"}, analysed=False)
     assert attempt_of(store).retell == {"call_id": "call_1"}
+
+
+def test_an_answer_without_the_analysis_replaces_none_that_is_there(store: Store) -> None:
+    attempts.record(store, make_attempt())
+    accept(store)
+    assert end(store)
+    attempts.keep_answer(store, "a", {"status": "ended"}, analysed=False)
+    assert attempt_of(store).retell == {"call_id": "call_1"}
+    attempts.keep_answer(store, "a", {"call_analysis": {}}, analysed=True)
+    assert attempt_of(store).retell == {"call_analysis": {}}
+
+
+def test_what_is_judged_is_the_answer_that_was_read_and_no_other_comes_after_it(store: Store) -> None:
+    attempts.record(store, make_attempt())
+    accept(store)
+    assert end(store)
+    early = attempt_of(store)
+    attempts.keep_answer(store, "a", {"call_analysis": {}}, analysed=True)
+    assert not attempts.write_result(store, early, {"outcome": "conversation"}, at=LATER)
+    assert attempts.write_result(store, attempt_of(store), {"outcome": "promise"}, at=LATER)
+    attempts.keep_answer(store, "a", {"call_analysis": {"later": True}}, analysed=True)
+    assert attempt_of(store).retell == {"call_analysis": {}}
+    assert attempts.write_result(store, attempt_of(store), {"outcome": "promise"}, at=LATER), "a repeated finish"
+
+
+def test_an_end_that_nobody_told_is_written_only_in_the_state_that_was_seen(store: Store) -> None:
+    attempts.record(store, make_attempt())
+    assert doubt(store)
+    assert accept(store)
+    assert not attempts.end(store, "a", at=LATER, retell=None, seen=AttemptState.UNKNOWN)
+    assert attempt_of(store).state is AttemptState.LIVE
+    assert attempts.end(store, "a", at=LATER, retell=None, seen=AttemptState.LIVE)
 
 
 def test_the_first_request_to_stop_is_remembered(store: Store) -> None:

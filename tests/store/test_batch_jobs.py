@@ -252,3 +252,14 @@ def test_jobs_are_found_by_state_and_by_since_when(store: Store) -> None:
     since = NOW + timedelta(minutes=30)
     assert sorted(batch_jobs.jobs_in(store, "b", JobStatus.FAILED, since=since)) == ids[1:]
     assert batch_jobs.jobs_in(store, "b", JobStatus.PENDING) == []
+
+
+def test_a_resumed_batch_leaves_whom_its_account_holds_their_own_time(store: Store) -> None:
+    """A sweep that still thinks the account suspended may come between an operator's two commands."""
+    add_jobs(store, 2)
+    store.jobs.update_many({}, {"$set": {"next_attempt_at": LATER}})
+    batch_jobs.suspend_for_account(store, "b", reason="no credit", now=NOW)
+    resume = partial(batch_jobs.move_jobs, store, "b", expected=JobStatus.SUSPENDED, to=JobStatus.PENDING, now=NOW)
+    assert resume(reason="resumed by an operator") == 0
+    batch_jobs.resume_for_account(store, "b", now=NOW)
+    assert {job["next_attempt_at"] for job in store.jobs.find()} == {LATER}

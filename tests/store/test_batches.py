@@ -230,3 +230,19 @@ def test_moving_the_jobs_of_a_batch_leaves_those_that_are_being_called(store: St
     assert job is not None
     assert (job.reason, job.next_attempt_at) == ("the batch was cancelled", None)
     assert not claim(store, "j00001")
+
+
+def test_a_list_that_was_let_go_on_since_it_was_found_is_not_removed(store: Store) -> None:
+    store.batches.insert_one({"_id": "x", "status": BatchStatus.COMPLETED, "created_at": NOW})
+    assert batches.move_batch(
+        store, "x", expected=[BatchStatus.COMPLETED], to=BatchStatus.RUNNING, reason="retried", now=NOW
+    )
+    assert not batches.take_for_removal(store, "x", now=NOW)
+    assert batches.move_batch(
+        store, "x", expected=[BatchStatus.RUNNING], to=BatchStatus.COMPLETED, reason=None, now=NOW
+    )
+    assert batches.take_for_removal(store, "x", now=NOW)
+    assert not batches.move_batch(
+        store, "x", expected=[BatchStatus.COMPLETED], to=BatchStatus.RUNNING, reason="retried", now=NOW
+    )
+    assert batches.take_for_removal(store, "x", now=LATER), "a removal that was cut short is begun again"

@@ -125,6 +125,14 @@ def test_whom_a_rule_makes_wait_is_looked_at_when_that_is_over(store: Store) -> 
     assert look(store, now=LATER) == ["j1"]
 
 
+def test_a_callback_without_a_time_of_its_own_keeps_nobody_from_being_called(store: Store) -> None:
+    """None should ever be so; where it is, every look at the agenda would fail with it."""
+    ask(store, 1, at=NOW - MINUTE)
+    store.jobs.update_one({"_id": "j1"}, {"$set": {"next_attempt_at": None}})
+    ask(store, 2)
+    assert look(store) == ["j1", "j2"]
+
+
 def test_a_suspended_accounts_callback_is_first_again_within_a_minute_of_the_resume(store: Store) -> None:
     ask(store, 1, at=NOW - MINUTE)
     batch_jobs.suspend_for_account(store, "b", reason="no credit", now=NOW)

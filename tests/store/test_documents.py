@@ -75,7 +75,9 @@ def test_a_finished_attempt_comes_back_with_everything_that_was_written(store: S
     attempts.accept(store, "a", "c", at=NOW, next_poll_at=LATER)
     attempts.note_stop(store, "a", LATER)
     attempts.end(store, "a", at=LATER, retell=retell)
-    attempts.write_result(store, "a", {"outcome": "busy"})
+    ended = attempts.get_attempt(store, "a")
+    assert ended is not None
+    assert attempts.write_result(store, ended, {"outcome": "busy"}, at=LATER)
     expected = make_attempt(
         state=AttemptState.ENDED,
         call_id="c",
@@ -84,6 +86,7 @@ def test_a_finished_attempt_comes_back_with_everything_that_was_written(store: S
         stop_asked_at=LATER,
         outcome="busy",
         retell=retell,
+        answers=1,
         **told,
     )
     assert attempts.get_attempt(store, "a") == expected

@@ -75,7 +75,9 @@ def add_call(store: Store, attempt_id: str, written: dict[str, Any] | None, **ch
     attempts.record(store, make_attempt(**{"id": attempt_id, "placing_at": MONDAY, **changes}))
     if written is not None:
         attempts.end(store, attempt_id, at=TUESDAY, retell={"transcript": TRANSCRIPT, "call_id": attempt_id})
-        attempts.write_result(store, attempt_id, written)
+        ended = attempts.get_attempt(store, attempt_id)
+        assert ended is not None
+        assert attempts.write_result(store, ended, written, at=TUESDAY)
         attempts.close(store, attempt_id, AttemptState.FINISHED, {})
 
 
@@ -170,7 +172,9 @@ def test_product_costs_are_of_one_batch(filled: Store) -> None:
 
 def test_promised_calls_come_the_oldest_first_and_only_finished_ones(filled: Store) -> None:
     add_call(filled, "a0", promise(), job_id="j3", placing_at=MONDAY - timedelta(hours=1))
-    attempts.write_result(filled, "a5", {"promise": {"kept_as": "promise"}})
+    live = attempts.get_attempt(filled, "a5")
+    assert live is not None
+    assert not attempts.write_result(filled, live, {"promise": {"kept_as": "promise"}}, at=TUESDAY)
     found = list(statistics.promised_calls(filled, "b"))
     assert [call.attempt_id for call in found] == ["a0", "a2"]
     assert found[1].promise["amount_minor"] == 45990
