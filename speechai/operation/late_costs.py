@@ -39,7 +39,7 @@ def _keep_wish(context: Context, attempt: Attempt, facts: CallFacts, now: dateti
     if outcome_of(facts.reason).outcome is Outcome.DO_NOT_CALL:
         who: dict[str, Any] = {"person_ids": [attempt.person_id], "numbers": [attempt.to_number]}
         why = "asked in a call whose end was told late"
-        people.mark_do_not_call(context.store, **who, why=why, by=attempt.id, at=now)
+        people.mark_do_not_call(context.store, **who, why=why, by=attempt.id, at=now, once=True)
 
 
 def _may_cost(facts: CallFacts) -> bool:

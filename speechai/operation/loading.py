@@ -70,6 +70,7 @@ def load_batch(context: Context, batch_id: str, *, must_end: Callable[[], bool] 
         return [LoadBatch(batch_id)] if batches.hand_back_load(store, batch_id, owner) else []
     except LoadTakenOver as error:
         log.warning("a load was taken over", action="load_batch", batch_id=batch_id, why=str(error))
+        batches.remove_if_refused(store, batch_id)
         return []
     return [DispatchDue(), *open_due_waves(context)] if opened else []
 

@@ -122,6 +122,11 @@ def refuse_batch(store: Store, batch_id: str, *, reason: str, now: datetime) -> 
         {"_id": batch_id, "status": {"$in": _LOADABLE}},
         {"$set": {"status": BatchStatus.REFUSED, "reason": reason, "refused_at": now}, "$unset": {"file_key": ""}},
     )
+    remove_if_refused(store, batch_id)
+
+
+def remove_if_refused(store: Store, batch_id: str) -> None:
+    """Nothing of a refused batch stays, also what a loader wrote that was too slow to hear of it."""
     if store.batches.find_one({"_id": batch_id, "status": BatchStatus.REFUSED}) is not None:
         store.jobs.delete_many({"batch_id": batch_id})
         store.rejected.delete_many({"batch_id": batch_id})

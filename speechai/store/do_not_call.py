@@ -21,14 +21,23 @@ _DUPLICATE_KEY = 11000
 
 
 def mark_do_not_call(
-    store: Store, *, person_ids: Iterable[str] = (), numbers: Iterable[str] = (), why: str, by: str, at: datetime
+    store: Store,
+    *,
+    person_ids: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    why: str,
+    by: str,
+    at: datetime,
+    once: bool = False,
 ) -> tuple[int, int]:
     """Puts people and telephones on the list, whether they were ever called or not.
 
-    Returns how many people and how many telephones were not on it before. A second call changes nothing.
+    Returns how many people and how many telephones were not on it before. A second call changes nothing; with `once`
+    also where somebody took them off it since: `by` has been heard.
     """
     entry: Document = {"did": "add", "why": why, "by": by, "at": at}
-    return _mark(store.people, person_ids, entry), _mark(store.phones, numbers, entry)
+    unheard: Document = {"do_not_call_history.by": {"$ne": by}} if once else {}
+    return _mark(store.people, person_ids, entry, unheard), _mark(store.phones, numbers, entry, unheard)
 
 
 def lift_do_not_call(
@@ -51,7 +60,7 @@ def note_of_call(attempt_id: str, on: date) -> Document:
     return {"did": "add", "why": "asked in the call", "by": attempt_id, "on": on.isoformat()}
 
 
-def _mark(documents: Documents, keys: Iterable[str], entry: Document) -> int:
+def _mark(documents: Documents, keys: Iterable[str], entry: Document, unheard: Document) -> int:
     changes: Document = {
         "$set": {"do_not_call": True},
         "$push": {"do_not_call_history": entry},
@@ -62,7 +71,8 @@ def _mark(documents: Documents, keys: Iterable[str], entry: Document) -> int:
         known = {document["_id"] for document in documents.find({"_id": {"$in": chunk}}, {"_id": 1})}
         made = _inserted(documents, [key for key in chunk if key not in known], entry)
         there = (key for key in chunk if key not in made)
-        changed = (documents.update_one({"_id": key, "do_not_call": {"$ne": True}}, changes) for key in there)
+        expected: Document = {"do_not_call": {"$ne": True}, **unheard}
+        changed = (documents.update_one({"_id": key, **expected}, changes) for key in there)
         count += len(made) + sum(result.modified_count for result in changed)
     return count
 

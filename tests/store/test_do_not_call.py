@@ -156,3 +156,20 @@ def test_the_list_names_telephones_and_people_with_their_history(store: Store) -
         ("person", "q"): ["asked in the call"],
     }
     assert not phone_of(store, "+56922222222").do_not_call
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["called before", "never called"])
+def test_a_wish_that_is_heard_again_does_not_undo_a_lift(store: Store, known: bool) -> None:
+    """A call that was given up is looked up for days, and says the same each time."""
+    if known:
+        take(store, "before")
+
+    def hear(attempt_id: str) -> int:
+        told = {"why": "asked in a call", "by": attempt_id, "at": NOW, "once": True}
+        return sum(mark_do_not_call(store, person_ids=[PERSON.key], **told))
+
+    assert hear("a") == 1
+    assert lift(store) == 1
+    assert hear("a") == 0
+    assert not person_of(store).do_not_call
+    assert hear("another call") == 1
