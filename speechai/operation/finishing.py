@@ -64,7 +64,7 @@ def finish(context: Context, attempt_id: str) -> Nudges:
     if attempts.close(store, attempt.id, AttemptState.FINISHED, {"finished_at": now, "next_poll_at": late}):
         metrics.count_outcome(ended.row.outcome, attempt.use_case, success=ended.success)
         metrics.count_cost(result["cost_micros"] or 0, attempt.use_case)
-    _tell(ended, step)
+        _tell(ended, step)  # once, whoever else has been at it
     return nudges
 
 

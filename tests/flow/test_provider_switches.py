@@ -111,6 +111,6 @@ def test_whichever_way_retell_is_a_list_comes_to_its_end(
         TALKS.phones[0]: ["conversation"],
         MISSES.phones[0]: ["no_answer", "no_answer"],
         UNHEARD.phones[0]: ["conversation"],
-        ENDLESS.phones[0]: ["unknown", "conversation"],
+        ENDLESS.phones[0]: ["stopped", "conversation"],
         REFUSED.phones[0]: [],
     }
