@@ -15,7 +15,7 @@ from speechai.core.waves import due_wave
 from speechai.errors import UsageError
 from speechai.operation.context import Context, policy_for
 from speechai.operation.finishing import finish
-from speechai.store import accounts, batches, jobs, mending
+from speechai.store import accounts, attempts, batches, jobs, mending, people
 from speechai.store.mending import Closed
 from speechai.store.waves import cohort
 
@@ -28,10 +28,28 @@ def make_whole(context: Context, *, since: datetime) -> int:
 
     `since` is when the backup was begun.
     """
+    _free_turns_of_no_call(context)
     found = mending.attempts_open_or_closed_since(context.store, since - CLOCKS_APART)
     for one in found:
         _mend(context, one)
     return len(found)
+
+
+def _free_turns_of_no_call(context: Context) -> None:
+    """Turns that were copied between their taking and their call: a later call of the person takes their place, and
+    would leave them counted. Of a call that was sent after all Retell tells, and it is counted with that."""
+    store = context.store
+    for person_id, attempt_id in mending.turns(store.people):
+        if not _may_have_been_sent(context, attempt_id):
+            people.give_turn_back(store, person_id, attempt_id)
+    for number, attempt_id in mending.turns(store.phones):
+        if not _may_have_been_sent(context, attempt_id):
+            people.give_phone_turn_back(store, number, attempt_id)
+
+
+def _may_have_been_sent(context: Context, attempt_id: str) -> bool:
+    attempt = attempts.get_attempt(context.store, attempt_id)
+    return attempt is not None and attempt.state not in (AttemptState.ABANDONED, AttemptState.REFUSED)
 
 
 def _mend(context: Context, one: Closed) -> None:

@@ -47,6 +47,12 @@ def attempts_open_or_closed_since(store: Store, instant: datetime) -> list[Close
     return sorted(closed, key=lambda one: (one.attempt.placing_at, one.attempt.id))
 
 
+def turns(documents: Documents) -> list[tuple[str, str]]:
+    """(person or telephone, attempt) of every turn that is held in `people` or `phones`. Reads every document."""
+    held = documents.find({"live_attempt_id": {"$gt": ""}}, {"live_attempt_id": 1})
+    return [(document["_id"], document["live_attempt_id"]) for document in held]
+
+
 def reopen(store: Store, attempt_id: str, *, now: datetime) -> bool:
     """A finished attempt is `ended` again, so that it is finished again: each of those writes is made once."""
     expected = {"_id": attempt_id, "state": AttemptState.FINISHED}

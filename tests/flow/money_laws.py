@@ -19,6 +19,8 @@ from .rules import Limits
 CENTS_A_SECOND = (0.1167, 0.075, 0.025)
 """The products of the simulator's price list; each line of a bill is rounded to four decimals of a cent."""
 MICROS_A_CENT = 10_000
+RESERVED_BEFORE = timedelta(seconds=10)
+"""Between reserving and the call itself a worker waits for its start, for less than this."""
 OF_A_CALL = ("settle", "correct")
 
 
@@ -126,7 +128,8 @@ def limits_of_accounts(evidence: Evidence, limits: Limits) -> Iterator[str]:
 
 
 def nobody_for_an_empty_account(evidence: Evidence, limits: Limits) -> Iterator[str]:
-    """Law 5: where the plan is paid in advance, something is left whenever a call starts."""
+    """Law 5: where the plan is paid in advance, something is left whenever a call starts, or was when its money was
+    reserved a moment before: another one that cost more than it had reserved may be charged in between."""
     calls = _calls_by_account(evidence)
     for account in evidence.accounts:
         if account["plan"] == "unlimited":
@@ -139,7 +142,9 @@ def nobody_for_an_empty_account(evidence: Evidence, limits: Limits) -> Iterator[
             while place < len(moved) and moved[place][0] <= at:
                 balance += moved[place][1]
                 place += 1
-            if balance <= 0 and limits.is_recorded(at):
+            reserved_at = at - limits.on_its_way - RESERVED_BEFORE
+            before = balance - sum(amount for when, amount in moved[:place] if when > reserved_at)
+            if max(balance, before) <= 0 and limits.is_recorded(at):
                 yield f"account {account['_id']} was called for with {balance} at {at}"
 
 

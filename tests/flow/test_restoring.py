@@ -22,8 +22,10 @@ from speechai.store.connection import open_store
 from .conftest import MakeWorld
 from .laws import Limits, violations
 from .lists import debtor
+from .mortal import die
 from .receiver import SECRET, Receiver, running_receiver
 from .test_days import MISSED, PROMISE, TALK, calls_by_number, enqueue, local
+from .test_deaths import NO_MORE
 from .virtual import World
 
 MORNING = local(2026, 11, 23, 8, 0)
@@ -146,6 +148,39 @@ def test_a_restore_soon_after_a_restore_counts_and_says_nothing_twice(
     assert violations(evidence, Limits(concurrency=6, starts_a_second=1.0)) == []
     bodies = {(delivery["key"], delivery["body"]) for delivery in receiver.taken}
     assert len(receiver.taken) > len(bodies) == len({key for key, _ in bodies}) > 5
+
+
+def test_a_turn_that_was_copied_before_its_call_was_sent_counts_for_nobody(
+    world: MakeWorld, elsewhere: Callable[[World], World], tmp_path: Path
+) -> None:
+    """The worker dies after the backup, at each of its writes; the person is called by another before the loss."""
+    here = world(
+        MORNING,
+        settings={
+            **SETTINGS,
+            "dispatch_interval_seconds": 40,
+            "sweep_interval_seconds": 50,
+            "default_policy": "always",
+        },
+        script=OutcomeScript(endings={"": PROMISE}),
+    )
+
+    def back_up_and_die() -> None:
+        restoring.back_up(here.context, tmp_path / f"{nth}.tar.gz")
+        die()
+
+    for nth in range(1, NO_MORE):
+        here.doom("PlaceCall", nth=nth, action=back_up_and_die)
+        enqueue(here, tmp_path / f"{nth}.csv", [debtor(nth)], pacing=Pacing.CONTINUOUS)
+        here.run_for(minutes=6)
+        if not here.doom_struck:
+            break
+        here = elsewhere(here)
+        restoring.restore(here.context, tmp_path / f"{nth}.tar.gz")
+        resume_all(here)
+        here.run_for(minutes=30)
+        assert here.violations() == [], nth
+    assert nth > 9
 
 
 @pytest.mark.long
