@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from .evidence import Evidence
-from .planting import COST, DAY, Planted, assert_found, words_of
+from .laws import violations
+from .planting import COST, DAY, LIMITS, MONDAY, Planted, an_entry, assert_found, healthy, words_of
 
 
 def more_lines_than_the_account_has(seen: Evidence) -> None:
@@ -89,3 +92,16 @@ PLANTED: list[Planted] = [
 @pytest.mark.parametrize("planted", PLANTED, ids=words_of)
 def test_a_planted_violation_is_found(planted: Planted) -> None:
     assert_found(planted)
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(9, 0), (11, 1)], ids=["while it was on its way", "before it"])
+def test_a_call_whose_money_was_reserved_before_another_cost_too_much_is_none_for_an_empty_account(
+    seconds: int, found: int
+) -> None:
+    """The account is charged all that it has, so many seconds before the call."""
+    seen = healthy()
+    seen.calls.pop()
+    empties = an_entry("correct:a0", -1_000_000, MONDAY - timedelta(seconds=seconds), "adjustment")
+    seen.ledger.append(empties)
+    empty = [one for one in violations(seen, LIMITS) if one.found_by == "nobody_for_an_empty_account"]
+    assert len(empty) == found
