@@ -44,7 +44,7 @@ lock: $(VENV)/run.stamp ## requirements*.txt anew from requirements*.in
 bench: $(VENV)/dev.stamp ## the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(VENV)/dev.stamp ## kills, pauses and lost data from a seed while it calls; an outside checker judges (20 minutes; short in test)
+chaos: $(VENV)/dev.stamp ## kills, pauses and lost data from a seed while it calls; an outside checker judges (25 minutes; short in test)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 mutants: $(VENV)/dev.stamp ## faults put into core and catalogue: how many do the unit tests find? (an hour; not in CI)
