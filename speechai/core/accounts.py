@@ -191,7 +191,7 @@ def why_not(
     """
     today, held = account.on_day(on), account.reservations.values()
     if account.status is AccountStatus.SUSPENDED:
-        return _suspended(account, amount)
+        return suspension(account, amount)
     if account.plan is not Plan.UNLIMITED and account.free < amount:
         facts = _sums(account, amount, account.free)
         if account.reserved > 0:
@@ -217,7 +217,8 @@ def why_not(
     return None
 
 
-def _suspended(account: Account, amount: int) -> Denied:
+def suspension(account: Account, amount: int) -> Denied:
+    """Why a suspended account denies a call that reserves `amount`."""
     if account.suspended_by is SuspendedBy.NO_CREDIT:
         return Denied(code=Denial.NO_CREDIT, facts=_sums(account, amount, account.free))
     return Denied(code=Denial.ACCOUNT_SUSPENDED, facts={"account": account.id, "why": account.reason or ""})

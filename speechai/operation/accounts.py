@@ -26,6 +26,7 @@ from speechai.core.accounts import (
     charge,
     estimate,
     forecast,
+    suspension,
     why_not,
 )
 from speechai.core.calendar import local_instant
@@ -89,7 +90,7 @@ def denied_by_suspension(context: Context, account_id: str) -> Denied | None:
         return Denied(code=Denial.ACCOUNT_UNKNOWN, facts={"account": account_id})
     if account.is_active:
         return None
-    return Denied(code=Denial.ACCOUNT_SUSPENDED, facts={"account": account_id, "why": account.reason or ""})
+    return suspension(account, estimate(account, context.settings.call_max_duration_minutes))
 
 
 def _known(context: Context, account_id: str, now: datetime) -> Account | None:

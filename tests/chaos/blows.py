@@ -36,7 +36,6 @@ class Blows:
     site: Site
     counts: Counter[str] = field(default_factory=Counter)
     mends: dict[str, _Mend] = field(default_factory=dict)
-    unrecorded: list[tuple[str, str]] = field(default_factory=list)
 
     def is_free(self, strike: Strike) -> bool:
         """Whether the target runs and has had the time to get to its work, or the last cut has found its write."""

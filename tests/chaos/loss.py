@@ -18,7 +18,6 @@ from .watching import Watch
 
 LATE_SECONDS = LISTED_AFTER_MS / 1000 + 3.0
 """Until Retell has listed every call: the ten minutes of the runbook, where everything else is as much faster."""
-Span = tuple[str, str]
 
 
 class Loss(StrEnum):
@@ -28,8 +27,8 @@ class Loss(StrEnum):
     HOST = "host-lost"
 
 
-def lose(loss: Loss, site: Site, watch: Watch) -> Span:
-    """Loses it and goes on from the operator's last backup; returns since when nothing was recorded, and until when.
+def lose(loss: Loss, site: Site, watch: Watch) -> None:
+    """Loses it and goes on from the operator's last backup.
 
     Nothing may be struck at the moment, and the watch is halted meanwhile.
     """
@@ -60,4 +59,4 @@ def lose(loss: Loss, site: Site, watch: Watch) -> Span:
         process.start()
     operator.do_again("list", "payment", "cancel")
     operator.go_on_after_restore(**watch.standing())
-    return done["begun_at"], datetime.now(UTC).isoformat()
+    operator.unrecorded.append((done["begun_at"], datetime.now(UTC).isoformat()))

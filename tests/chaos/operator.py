@@ -64,6 +64,8 @@ class Operator:
     paid: list[dict[str, str]] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
     """National ids."""
+    unrecorded: list[tuple[str, str]] = field(default_factory=list)
+    """From when to when a database that was lost knows nothing of what was done: a backup, and its restore."""
     counts: Counter[str] = field(default_factory=Counter)
     backup: Path | None = None
     _since_backup: list[tuple[str, Callable[[], object]]] = field(default_factory=list)

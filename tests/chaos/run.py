@@ -102,7 +102,7 @@ def run(plan: Plan) -> None:
                 stall_seconds=LONGEST_PAUSE_SECONDS + 2,
                 on_its_way_seconds=SECONDS[Kind.RETELL_PAUSE][1] + 2,
                 analysis_wait_seconds=float(SETTINGS["ANALYSIS_WAIT_SECONDS"]),
-                unrecorded=blows.unrecorded,
+                unrecorded=watch.operator.unrecorded,
                 strikes=dict(+(blows.counts + watch.operator.counts)),
                 sent=[sent.facts() for sent in watch.operator.sent],
                 paid=watch.operator.paid,
@@ -176,7 +176,7 @@ def _lose(loss: Loss, plan: Plan, blows: Blows, watch: Watch) -> None:
         time.sleep(STEP_SECONDS)
     watch.halt()
     began = time.monotonic()
-    blows.unrecorded.append(lose(loss, blows.site, watch))
+    lose(loss, blows.site, watch)
     watch.start()
     blows.counts[loss] += 1
     plan.say(f"{loss}: restored and at work after {time.monotonic() - began:.0f} s")

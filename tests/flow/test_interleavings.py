@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from speechai.retell.simulator import Assumptions, Fault, FaultKind, OutcomeScri
 from speechai.store import attempts
 
 from .conftest import MakeWorld
-from .interleaving import Operation, meet
+from .interleaving import Met, Operation, meet
 from .lists import debtor
 from .test_days import PROMISE, TALK, enqueue, local
 from .test_deaths import settle
@@ -81,15 +81,8 @@ def test_the_end_of_a_call_may_be_worked_on_by_two_at_once(
         here.run_for(seconds=age.total_seconds())
         if first is finish:
             here.perform(PollCall(attempt_id, 0))
-        met = meet(
-            here.context,
-            (nth_of_first, first(attempt_id)),
-            (nth_of_second, second(attempt_id)),
-            between=lambda: here.run_for(seconds=30),
-        )
-        here.send(met.nudges)
-        settle(here, batch_id)
-        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
+        pair = (nth_of_first, first(attempt_id)), (nth_of_second, second(attempt_id))
+        met, _, job = met_and_settled(here, batch_id, attempt_id, *pair, seconds=30)
         assert (job["status"], job["attempts"]) == ("done", 1), (nth_of_first, nth_of_second, job)
         return met.first_stopped, met.second_stopped
 
@@ -113,12 +106,7 @@ def test_a_call_that_is_judged_while_its_analysis_comes_is_judged_by_one_answer(
         here.run_for(seconds=AFTER_THE_TALK.total_seconds())
         here.perform(PollCall(attempt_id, 0))
         pair = (nth_of_first, first(attempt_id)), (nth_of_second, second(attempt_id))
-        met = meet(here.context, *pair, between=lambda: here.run_for(seconds=30))
-        here.send(met.nudges)
-        settle(here, batch_id)
-        attempt = here.database.call_logs.find_one({"_id": attempt_id})
-        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
-        assert attempt is not None
+        met, attempt, job = met_and_settled(here, batch_id, attempt_id, *pair, seconds=30)
         heard = "call_analysis" in attempt["retell"]
         judged.add(heard)
         assert (attempt["success"], job["attempts"] == 1) == (heard, heard), (nth_of_first, nth_of_second)
@@ -147,12 +135,7 @@ def test_a_call_that_is_found_while_it_is_given_up_is_followed_to_its_end(world:
         attempt_id = live_call(here, state="unknown")
         here.run_for(seconds=64)
         pair = (nth_of_first, poll(attempt_id)), (nth_of_second, poll(attempt_id))
-        met = meet(here.context, *pair, between=lambda: here.run_for(seconds=10))
-        here.send(met.nudges)
-        settle(here, batch_id)
-        attempt = here.database.call_logs.find_one({"_id": attempt_id})
-        (job,) = here.database.call_jobs.find({"batch_id": batch_id})
-        assert attempt is not None
+        met, attempt, job = met_and_settled(here, batch_id, attempt_id, *pair, seconds=10)
         was_found = attempt.get("accepted_at") is not None
         found.add(was_found)
         assert attempt["outcome"] == ("conversation" if was_found else "unknown"), (nth_of_first, nth_of_second)
@@ -207,6 +190,24 @@ def test_two_lists_may_reach_for_one_person_in_every_order(world: MakeWorld, tmp
 
     through_all(one)
     assert here.violations() == []
+
+
+def met_and_settled(
+    world: World,
+    batch_id: str,
+    attempt_id: str,
+    first: tuple[int, Operation],
+    second: tuple[int, Operation],
+    *,
+    seconds: float,
+) -> tuple[Met, Mapping[str, Any], Mapping[str, Any]]:
+    """Both run, with so many seconds between them; then the list comes to its end. The attempt and its job by then."""
+    met = meet(world.context, first, second, between=lambda: world.run_for(seconds=seconds))
+    world.send(met.nudges)
+    settle(world, batch_id)
+    (attempt,) = world.database.call_logs.find({"_id": attempt_id})
+    (job,) = world.database.call_jobs.find({"batch_id": batch_id})
+    return met, attempt, job
 
 
 def live_call(world: World, state: str = "live") -> str:

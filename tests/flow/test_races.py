@@ -17,6 +17,7 @@ from speechai.operation.nudges import LoadBatch, Nudge, Nudges, PlaceCall, PollC
 from speechai.retell.simulator import OutcomeScript
 
 from .conftest import MakeWorld
+from .evidence import attempt_of, instant_of
 from .lists import debtor, write_list
 from .mortal import die
 from .test_days import MISSED, PROMISE, TALK, enqueue, job_of, local
@@ -135,27 +136,42 @@ def test_the_days_last_attempt_is_given_once_to_two_lists_that_reach_for_it(worl
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [("PlaceCall", 100), ("PlaceCall", 720), ("PollCall", 100), ("Finish", 100)],
-    ids=["place_call", "place_call, past its deadline", "poll_call", "finish"],
-)
+@pytest.mark.parametrize("name", ["PlaceCall", "PollCall", "Finish"])
 def test_a_worker_may_stall_at_every_request_until_others_have_taken_over(
-    world: MakeWorld, tmp_path: Path, name: str, seconds: int
+    world: MakeWorld, tmp_path: Path, name: str
 ) -> None:
-    """The lease and a sweep; or until the attempt that it goes on with was closed as one that nobody told of."""
     here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": [MISSED, PROMISE]}))
 
     def stall() -> None:
-        here.run_for(seconds=seconds)
+        here.run_for(seconds=100)  # the lease and a sweep
 
-    here.count_only_the_store()  # the request to Retell itself cannot be asked about any later
     for nth in blows(here, name, stall, writes_only=False):
         one_more(here, tmp_path, nth)
         assert here.violations() == [], nth
         assert job_of(here, debtor(nth))["status"] in ("done", "failed"), nth
         if here.now > at(here, 18, 0):
             next_day(here)
+
+
+def test_a_worker_that_stands_still_until_its_attempt_was_closed_sends_nothing(
+    world: MakeWorld, tmp_path: Path
+) -> None:
+    """Shortly in front of any write, so that it asks the rules again; then for longer than an unknown call waits."""
+    here = world(MORNING, settings={**SPARSE, "max_tries": 2}, script=OutcomeScript(endings={"": PROMISE}))
+    here.count_only_the_store()
+
+    def stall_twice() -> None:
+        here.run_for(seconds=3)
+        here.fuse.arm(3, lambda: here.run_for(minutes=12), writes_only=False)
+
+    for nth in blows(here, "PlaceCall", stall_twice):
+        one_more(here, tmp_path, nth)
+        seen = here.evidence()
+        closed_at = {one["_id"]: one["finished_at"] for one in seen.attempts if one["state"] == "finished"}
+        assert [one for one in seen.calls if instant_of(one) > closed_at[attempt_of(one)]] == [], nth
+        if here.now > at(here, 18, 0):
+            next_day(here)
+    assert here.violations() == []
 
 
 @pytest.mark.long
